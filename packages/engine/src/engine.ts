@@ -1,0 +1,154 @@
+import type { ErrorCode, PlatformError, Secret } from "@hanzo-fn/contract";
+
+/** Names one revision everywhere below the API. `key` is `<org>/<revision name>`, unique in the deployment. */
+export interface RevisionRef {
+  readonly org: string;
+  readonly function: string;
+  readonly number: number;
+  /** `<function>-%05d` */
+  readonly name: string;
+  readonly key: string;
+}
+
+export function revisionRef(org: string, functionName: string, number: number): RevisionRef {
+  const name = `${functionName}-${String(number).padStart(5, "0")}`;
+  return { org, function: functionName, number, name, key: `${org}/${name}` };
+}
+
+export interface Scaling {
+  readonly minInstances: number;
+  readonly maxInstances: number;
+  readonly targetConcurrency: number;
+  readonly scaleDownDelayMs: number;
+}
+
+/** What an engine needs to run one revision; all of it immutable but the secrets' values. */
+export interface DesiredRevision {
+  readonly ref: RevisionRef;
+  readonly runtime: string;
+  readonly entry: string;
+  readonly sourceDigest: string;
+  readonly environment: Readonly<Record<string, string>>;
+  /** Environment variable name -> secret name. */
+  readonly secrets: Readonly<Record<string, string>>;
+  readonly cpuMillis: number;
+  readonly memoryBytes: number;
+  readonly timeoutMs: number;
+  /** Hard limit of concurrent requests per instance. */
+  readonly concurrency: number;
+  /** Share of the traffic, 0..100. A revision without traffic keeps no minimum of instances. */
+  readonly percent: number;
+}
+
+/** The whole wish for one function. Applying it twice is applying it once. */
+export interface DesiredFunction {
+  readonly org: string;
+  readonly function: string;
+  readonly scaling: Scaling;
+  /** Revisions that exist; one that is missing here is taken down. */
+  readonly revisions: readonly DesiredRevision[];
+}
+
+export type RevisionState = "pending" | "building" | "starting" | "ready" | "failed";
+
+export interface InstanceInfo {
+  /** The name in `X-Function-Instance`. */
+  readonly instance: string;
+  readonly state: "starting" | "ready" | "draining";
+  readonly inFlight: number;
+  readonly startedAt: string;
+  readonly memoryBytes?: number;
+}
+
+export interface RevisionFailure {
+  readonly code: ErrorCode;
+  readonly message: string;
+  /** The last lines the code logged, oldest first. */
+  readonly logTail: readonly string[];
+}
+
+export interface RevisionStatus {
+  readonly ref: RevisionRef;
+  readonly state: RevisionState;
+  /** Why it failed, or why it is unwell although ready (crash loop, out of memory). */
+  readonly failure?: RevisionFailure;
+  readonly instances: readonly InstanceInfo[];
+  /** Milliseconds that the phases of the deploy took, for example `{ build: 31, start: 17 }`. */
+  readonly phasesMs: Readonly<Record<string, number>>;
+  /** What this engine cannot enforce for this revision, in words a user understands. */
+  readonly warnings: readonly string[];
+}
+
+/** The control plane's half of an engine: idempotent and level-triggered. */
+export interface Deployer {
+  /** Takes the wish in; the way there is reported through `observe`. */
+  apply(desired: DesiredFunction, signal: AbortSignal): Promise<void>;
+  /** Resolves when nothing of the function is left. */
+  remove(ref: { readonly org: string; readonly function: string }, signal: AbortSignal): Promise<void>;
+  /** Calls back with every change of state (not with every instance) until the signal aborts. */
+  observe(onChange: (status: RevisionStatus) => void, signal: AbortSignal): void;
+  status(ref: RevisionRef): RevisionStatus | undefined;
+}
+
+export interface ColdStart {
+  /** From acquire to a ready instance, in milliseconds. */
+  readonly totalMs: number;
+  /** `queue`, `boot` (0 from the warm pool), `load`. */
+  readonly phasesMs: Readonly<Record<string, number>>;
+}
+
+export type Address =
+  | { readonly kind: "unix"; readonly path: string }
+  | { readonly kind: "tcp"; readonly host: string; readonly port: number };
+
+/** Where requests go; one object per live instance, so that a proxy can hang its connection pool on it. */
+export interface Target {
+  /** The name in `X-Function-Instance`. */
+  readonly instance: string;
+  readonly address: Address;
+  /** Aborts when the instance is gone; its idle connections are then closed. */
+  readonly gone: AbortSignal;
+}
+
+/** One concurrency slot of one ready instance. Release it exactly once. */
+export interface Lease extends Disposable {
+  readonly target: Target;
+  readonly coldStart: ColdStart | undefined;
+  release(): void;
+  /**
+   * The call overran its deadline. The instance takes no new calls; it is killed and replaced when its
+   * other calls have ended, or at once where its event loop does not answer a ping within 500 ms.
+   * The slot stays taken until `release`.
+   */
+  expire(): void;
+  /**
+   * The connection broke before a whole answer came. Says why, once it is known: `out_of_memory`,
+   * `instance_exited`, `instance_killed`, or `upstream_unreachable` where the instance still lives.
+   */
+  diagnose(): Promise<PlatformError>;
+}
+
+/** The proxy's half of an engine. */
+export interface Instances {
+  /** A slot of a warm instance, or undefined where the caller has to wait. Never blocks. */
+  tryAcquire(revisionKey: string): Lease | undefined;
+  /**
+   * Waits for a slot, starting instances as the scaling allows.
+   * Rejects with `queue_timeout`, `no_capacity` (queue full or revision unknown), `crash_loop`,
+   * `load_failed` or `draining`; and with the signal's reason, giving its place in the queue back.
+   */
+  acquire(revisionKey: string, signal: AbortSignal): Promise<Lease>;
+}
+
+export interface Engine {
+  readonly kind: "local" | "knative";
+  readonly deployer: Deployer;
+  readonly instances: Instances;
+}
+
+/** Resolves the values of secrets at the time an instance starts. Throws `missing_secret` naming the first one absent. */
+export type ResolveSecrets = (
+  org: string,
+  names: readonly string[],
+  signal: AbortSignal,
+) => Promise<ReadonlyMap<string, Secret>>;
