@@ -1,5 +1,10 @@
 /** Permissions of HIP-60 and readings (only `functions:deploy` is named there; the others are ours). */
-export const PERMISSIONS = ["functions:read", "functions:deploy", "functions:invoke", "functions:admin"] as const;
+export const PERMISSIONS = [
+  "functions:read",
+  "functions:deploy",
+  "functions:invoke",
+  "functions:admin",
+] as const;
 export type Permission = (typeof PERMISSIONS)[number];
 
 /** Who calls, after verification. */

@@ -7,7 +7,10 @@ export interface Service {
 }
 
 /** Starts in order; stops in reverse order in one grace period. A failed start stops what had started. */
-export function createGroup(services: readonly Service[], now: () => number = () => performance.now()): Service {
+export function createGroup(
+  services: readonly Service[],
+  now: () => number = () => performance.now(),
+): Service {
   const started: Service[] = [];
   let stopping: Promise<void> | undefined;
   const stopAll = async (graceMs: number): Promise<void> => {

@@ -1,0 +1,36 @@
+import { defineConfig } from "vitest/config";
+
+const exclude = ["**/node_modules/**", "**/fixtures/**"];
+
+export default defineConfig({
+  test: {
+    projects: [
+      {
+        test: {
+          name: "unit",
+          include: ["**/*.test.ts"],
+          exclude: [...exclude, "**/*.it.test.ts", "e2e/**"],
+        },
+      },
+      {
+        test: {
+          name: "integration",
+          include: ["**/*.it.test.ts"],
+          exclude: [...exclude, "e2e/**"],
+          testTimeout: 30_000,
+          hookTimeout: 60_000,
+        },
+      },
+      {
+        test: {
+          name: "e2e",
+          include: ["e2e/**/*.test.ts"],
+          exclude,
+          testTimeout: 60_000,
+          hookTimeout: 120_000,
+          fileParallelism: false,
+        },
+      },
+    ],
+  },
+});
