@@ -1,1 +1,4 @@
+export * from "./invocation-metrics.ts";
 export * from "./logger.ts";
+export * from "./metrics.ts";
+export * from "./metrics-server.ts";
