@@ -1,0 +1,7 @@
+export * from "./cgroup.ts";
+export * from "./instance.ts";
+export * from "./ledger.ts";
+export * from "./memory.ts";
+export * from "./start.ts";
+export { DEFAULT_LOG_LIMITS } from "./output.ts";
+export { startTime } from "./processes.ts";

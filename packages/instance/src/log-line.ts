@@ -1,0 +1,44 @@
+import { LOG_LEVELS, type LogLevel } from "@hanzo-fn/contract";
+import type { InstanceLine } from "./instance.ts";
+
+const LEVELS: ReadonlySet<string> = new Set(LOG_LEVELS);
+
+const isRecord = (value: unknown): value is Record<string, unknown> =>
+  typeof value === "object" && value !== null && !Array.isArray(value);
+
+function parsed(text: string): Record<string, unknown> | undefined {
+  if (!text.startsWith("{")) return undefined;
+  try {
+    const value: unknown = JSON.parse(text);
+    return isRecord(value) && typeof value["msg"] === "string" && "ts" in value ? value : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+/**
+ * A line of runtimes/contract.md section 5, or plain text. A user's own JSON line without `ts` and `msg` is
+ * plain text too.
+ */
+export function parseLogLine(
+  text: string,
+  from: "stdout" | "stderr",
+  cut: boolean,
+  nowMs: number,
+): InstanceLine {
+  const value = cut ? undefined : parsed(text);
+  if (!value) {
+    const msg = (text.endsWith("\r") ? text.slice(0, -1) : text) + (cut ? " … [line cut at 64 KiB]" : "");
+    return { tsMs: nowMs, level: from === "stdout" ? "info" : "warn", msg, stream: from };
+  }
+  const { ts, level, msg, stream, request_id: requestId, fields } = value;
+  const tsMs = typeof ts === "string" ? Date.parse(ts) : Number.NaN;
+  return {
+    tsMs: Number.isNaN(tsMs) ? nowMs : tsMs,
+    level: typeof level === "string" && LEVELS.has(level) ? (level as LogLevel) : "info",
+    msg: msg as string,
+    stream: stream === "stdout" || stream === "stderr" ? stream : "log",
+    ...(typeof requestId === "string" && requestId !== "" ? { requestId } : {}),
+    ...(isRecord(fields) ? { fields } : {}),
+  };
+}
