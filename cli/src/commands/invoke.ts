@@ -1,0 +1,119 @@
+import { readFile } from "node:fs/promises";
+import type { IncomingMessage } from "node:http";
+import { resolve } from "node:path";
+import { type Client, createClient, toApiError } from "../client.ts";
+import { type Command, EXIT, type Invocation, UsageError } from "../command.ts";
+import { exitCodeOf } from "../failure.ts";
+import { readStdin } from "../stdin.ts";
+import { segment } from "../words.ts";
+
+interface Payload {
+  readonly body: string | Uint8Array | undefined;
+  readonly contentType: string | undefined;
+}
+
+async function payloadOf({ flags, cwd }: Invocation): Promise<Payload> {
+  const data = flags.text("data");
+  const file = flags.text("file");
+  if (data !== undefined && file !== undefined) throw new UsageError("take one of --data and --file");
+  const contentType = flags.text("content-type");
+  if (data !== undefined) return { body: data, contentType: contentType ?? "application/json" };
+  if (file !== undefined) {
+    const body = file === "-" ? await readStdin() : await readFile(resolve(cwd, file));
+    return { body, contentType: contentType ?? (file.endsWith(".json") ? "application/json" : "application/octet-stream") };
+  }
+  const body = await readStdin();
+  return body.length === 0
+    ? { body: undefined, contentType }
+    : { body, contentType: contentType ?? "application/json" };
+}
+
+function headersOf({ flags }: Invocation): Record<string, string> {
+  const headers: Record<string, string> = {};
+  for (const line of flags.texts("header")) {
+    const colon = line.indexOf(":");
+    if (colon <= 0) throw new UsageError(`-H takes "Name: value", not ${JSON.stringify(line)}`);
+    headers[line.slice(0, colon).trim().toLowerCase()] = line.slice(colon + 1).trim();
+  }
+  const revision = flags.text("revision");
+  if (revision !== undefined) headers["x-function-revision"] = revision;
+  return headers;
+}
+
+function summary(message: IncomingMessage, wallMs: number): string {
+  const { headers } = message;
+  const cold = headers["x-function-cold-start-ms"];
+  return [
+    `${message.statusCode}`,
+    `${wallMs.toFixed(1)} ms`,
+    `revision ${String(headers["x-function-revision"] ?? "-")}`,
+    `request ${String(headers["x-request-id"] ?? "-")}`,
+    ...(cold === undefined ? [] : [`cold start ${String(cold)} ms`]),
+  ].join(", ");
+}
+
+/** One call; streams the answer to stdout as it comes. */
+async function callOnce(client: Client, invocation: Invocation, url: string, payload: Payload): Promise<number> {
+  const { output, flags } = invocation;
+  const headers = headersOf(invocation);
+  if (payload.contentType !== undefined) headers["content-type"] ??= payload.contentType;
+  const started = performance.now();
+  const message = await client.send(url, {
+    method: flags.text("method") ?? "POST",
+    headers,
+    ...(payload.body === undefined ? {} : { body: payload.body }),
+  });
+  const status = message.statusCode ?? 0;
+  if (status >= 400 && message.headers["x-function-not-delivered"] !== undefined) throw await toApiError(message);
+  if (flags.on("include")) {
+    output.line(`HTTP/1.1 ${status}`);
+    for (let i = 0; i < message.rawHeaders.length; i += 2) {
+      output.line(`${message.rawHeaders[i]}: ${message.rawHeaders[i + 1]}`);
+    }
+    output.line("");
+  }
+  let last = 10;
+  for await (const chunk of message as AsyncIterable<Buffer>) {
+    output.bytes(chunk);
+    last = chunk.at(-1) ?? last;
+  }
+  if (last !== 10) output.bytes(Buffer.from("\n"));
+  output.note(summary(message, performance.now() - started));
+  if (status < 400) return EXIT.ok;
+  return status === 504 ? exitCodeOf("timeout") : EXIT.functionError;
+}
+
+export const invoke: Command = {
+  name: "invoke",
+  summary: "Call a function and print its answer",
+  description: "The body is --data, --file, or standard input. The answer goes to stdout as it comes; one line about it to stderr.",
+  args: [{ name: "name", required: true, summary: "the function", completes: "functions" }],
+  flags: [
+    { name: "data", short: "d", type: "string", value: "JSON", summary: "the body" },
+    { name: "file", type: "string", value: "PATH", summary: "take the body from a file; - is standard input", completes: "files" },
+    { name: "header", short: "H", type: "strings", value: "'NAME: VALUE'", summary: "send a header; may be repeated" },
+    { name: "content-type", type: "string", value: "TYPE", summary: "type of the body (default application/json)" },
+    { name: "method", short: "X", type: "string", value: "METHOD", summary: "method with --path (default POST)" },
+    { name: "path", type: "string", value: "PATH", summary: "call this HTTP-trigger path instead of /invoke" },
+    { name: "revision", type: "string", value: "REVISION", summary: "call this revision, whatever the split", completes: "revisions" },
+    { name: "repeat", type: "string", value: "N", summary: "call N times, one after the other" },
+    { name: "include", short: "i", type: "boolean", summary: "print status and headers too" },
+  ],
+  examples: [
+    `hanzo-fn invoke my-function --data '{"key": "value"}'`,
+    "hanzo-fn invoke my-function --file document.json --revision 3",
+    "echo '{}' | hanzo-fn invoke my-function",
+  ],
+  async run(invocation) {
+    const client = await createClient(invocation);
+    const payload = await payloadOf(invocation);
+    const repeat = Number(invocation.flags.text("repeat") ?? "1");
+    if (!Number.isInteger(repeat) || repeat < 1) throw new UsageError("--repeat takes a whole number from 1");
+    const path = invocation.flags.text("path") ?? `/v1/functions/${segment(invocation.args[0] as string)}/invoke`;
+    let worst: number = EXIT.ok;
+    for (let i = 0; i < repeat; i++) {
+      worst = Math.max(worst, await callOnce(client, invocation, client.invokeServer + path, payload));
+    }
+    return worst;
+  },
+};

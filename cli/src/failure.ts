@@ -1,0 +1,65 @@
+import { type ErrorCode, errorTable } from "@hanzo-fn/contract";
+import { ApiError, UnreachableError } from "./client.ts";
+import { EXIT, UsageError } from "./command.ts";
+import type { Output } from "./output.ts";
+
+const BY_CODE: Partial<Record<ErrorCode, number>> = {
+  not_found: EXIT.notFound,
+  unauthorized: EXIT.auth,
+  forbidden: EXIT.auth,
+  timeout: EXIT.timeout,
+  queue_timeout: EXIT.timeout,
+  request_timeout: EXIT.timeout,
+};
+
+/** The exit code that an error of the table means. */
+export function exitCodeOf(code: ErrorCode): number {
+  const own = BY_CODE[code];
+  if (own !== undefined) return own;
+  const { status, fault } = errorTable[code];
+  if (status === 409) return EXIT.conflict;
+  return fault === "platform" ? EXIT.unavailable : EXIT.failure;
+}
+
+function describeApiError(error: ApiError): { lines: string[]; exit: number } {
+  const body = error.body;
+  if (body === undefined) {
+    return { lines: [`error: the server answered ${error.status}: ${error.message}`], exit: EXIT.failure };
+  }
+  const lines = [`error: ${body.msg} (${body.error})`];
+  for (const detail of body.details ?? []) {
+    const place = detail.line === undefined ? "" : `${detail.line}:${detail.column ?? 1} `;
+    const path = detail.path === undefined || detail.path === "" ? "" : `${detail.path}: `;
+    const suggestion = detail.suggestion === undefined ? "" : ` — ${detail.suggestion}`;
+    lines.push(`  ${place}${path}${detail.rule}${suggestion}`);
+  }
+  lines.push(`  from ${body.component}, request ${body.requestId}`);
+  if (body.next !== undefined) lines.push(`  next: ${body.next}`);
+  return { lines, exit: exitCodeOf(body.error) };
+}
+
+/** Prints an error with what to do next; gives the exit code. */
+export function reportFailure(output: Output, error: unknown, command: string | undefined): number {
+  if (error instanceof ApiError) {
+    const { lines, exit } = describeApiError(error);
+    for (const line of lines) output.problem(line);
+    return exit;
+  }
+  if (error instanceof UsageError) {
+    output.problem(`error: ${error.message}`);
+    output.problem(`  next: hanzo-fn ${command === undefined ? "help" : `${command} --help`}`);
+    return EXIT.usage;
+  }
+  if (error instanceof UnreachableError) {
+    output.problem(`error: ${error.message}`);
+    output.problem("  next: start a platform with `hanzo-fn serve`, or name one with --server or `hanzo-fn login`");
+    return EXIT.unavailable;
+  }
+  if (error instanceof Error && error.name === "AbortError") return EXIT.interrupted;
+  const failure = error as { message?: string; code?: unknown; next?: string; details?: readonly { rule: string }[] };
+  output.problem(`error: ${failure.message ?? String(error)}`);
+  for (const detail of failure.details ?? []) output.problem(`  ${detail.rule}`);
+  if (failure.next !== undefined) output.problem(`  next: ${failure.next}`);
+  const code = failure.code;
+  return typeof code === "string" && code in errorTable ? exitCodeOf(code as ErrorCode) : EXIT.failure;
+}
