@@ -6,3 +6,4 @@ export * from "./secret.ts";
 export * from "./identity.ts";
 export * from "./logs.ts";
 export * from "./routes.ts";
+export * from "./manifest/index.ts";

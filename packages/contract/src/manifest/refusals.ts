@@ -1,0 +1,72 @@
+import type { Problem } from "../document/issues.ts";
+import { isTriggerType, TRIGGER_KINDS } from "./triggers/index.ts";
+import { runtimeName } from "./rules.ts";
+import type { RuntimeName } from "./types.ts";
+
+/** Runtimes this build can run. */
+export const SERVED_RUNTIMES: readonly RuntimeName[] = ["python", "typescript"];
+
+const servedTypes = Object.values(TRIGGER_KINDS)
+  .filter((kind) => kind.served)
+  .map((kind) => kind.type);
+
+export interface RefusalOptions {
+  /** True where the platform has a GPU pool. */
+  readonly gpuPool?: boolean | undefined;
+}
+
+/** What is valid, but what this build or platform cannot serve. Nothing is accepted and silently ignored. */
+export function refusals(value: unknown, options: RefusalOptions): Problem[] {
+  if (typeof value !== "object" || value === null || Array.isArray(value)) return [];
+  const manifest = value as Readonly<Record<string, unknown>>;
+  const problems: Problem[] = [];
+  const runtime = runtimeName(manifest["runtime"]);
+  if (runtime !== undefined && !SERVED_RUNTIMES.includes(runtime)) {
+    problems.push({
+      path: ["runtime"],
+      rule: `this build does not serve the runtime ${runtime}`,
+      suggestion: `use one of ${SERVED_RUNTIMES.join(", ")}`,
+      error: "unsupported",
+    });
+  }
+  const resources = manifest["resources"] as Readonly<Record<string, unknown>> | null | undefined;
+  if (resources?.["gpu"] !== undefined && options.gpuPool !== true) {
+    problems.push({
+      path: ["resources", "gpu"],
+      rule: "this platform has no GPU pool (gpu_pool.enabled is false)",
+      suggestion: "remove resources.gpu, or deploy to a platform with a GPU pool",
+      error: "gpu_unavailable",
+    });
+  }
+  const triggers = Array.isArray(manifest["triggers"]) ? (manifest["triggers"] as unknown[]) : [];
+  for (const [index, trigger] of triggers.entries()) {
+    const type = (trigger as { type?: unknown } | null)?.type;
+    if (!isTriggerType(type) || TRIGGER_KINDS[type].served) continue;
+    problems.push({
+      path: ["triggers", index, "type"],
+      rule: `this build does not serve triggers of type ${type}`,
+      suggestion: `use ${servedTypes.join(", ")}`,
+      error: "unsupported",
+    });
+  }
+  if ((manifest["edge"] as { enabled?: unknown } | null | undefined)?.enabled === true) {
+    problems.push({
+      path: ["edge"],
+      rule: "this build does not deploy to the Edge",
+      suggestion: "remove edge",
+      error: "unsupported",
+      key: true,
+    });
+  }
+  if (manifest["on_success"] !== undefined) {
+    const rule = "this build does not publish answers";
+    problems.push({
+      path: ["on_success"],
+      rule,
+      suggestion: "remove on_success",
+      error: "unsupported",
+      key: true,
+    });
+  }
+  return problems;
+}
