@@ -1,0 +1,204 @@
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
+import { setSourceMapsEnabled } from "node:process";
+import { readBody } from "./body.ts";
+import { Call, type Calls } from "./call.ts";
+import { sendFailure } from "./failure.ts";
+import { Gate } from "./gate.ts";
+import { installResolver, LoadError, loadHandler } from "./loader.ts";
+import { header, makeRequestId } from "./request-meta.ts";
+import type { Scopes } from "./scope.ts";
+import { parseAssignment, type Assignment, type FunctionIdentity } from "./settings.ts";
+
+export type State = "generic" | "loading" | "ready" | "failed" | "draining";
+
+export interface RuntimeDependencies {
+  readonly scopes: Scopes;
+  readonly process: Pick<NodeJS.Process, "chdir" | "env">;
+}
+
+const MAX_HEAD_BYTES = 256 * 1024;
+const AN_HOUR_MS = 3_600_000;
+
+/** The server of one instance: generic until it is given code, then that function's until it ends. */
+export class Runtime {
+  readonly server: Server;
+  readonly #dependencies: RuntimeDependencies;
+  readonly #controlToken: string | undefined;
+  #state: State = "generic";
+  #calls: Calls | undefined;
+  #identity: FunctionIdentity | undefined;
+  #running = 0;
+  #idle: (() => void) | undefined;
+
+  constructor(dependencies: RuntimeDependencies, controlToken: string | undefined) {
+    this.#dependencies = dependencies;
+    this.#controlToken = controlToken;
+    this.server = createServer(
+      {
+        maxHeaderSize: MAX_HEAD_BYTES,
+        // The proxy before this server owns every limit on time; a call may take as long as its deadline says.
+        requestTimeout: 0,
+        headersTimeout: 0,
+        keepAliveTimeout: 0,
+        connectionsCheckingInterval: AN_HOUR_MS,
+      },
+      (request, response) => this.#serve(request, response),
+    );
+    this.server.maxHeadersCount = 0;
+  }
+
+  get state(): State {
+    return this.#state;
+  }
+
+  /** Loads the code once. Throws `LoadError`. */
+  async specialise(assignment: Assignment): Promise<void> {
+    this.#state = "loading";
+    this.#identity = assignment;
+    try {
+      applyEnvironment(assignment, this.#dependencies.process.env);
+      setSourceMapsEnabled(true);
+      installResolver(assignment.paths);
+      this.#enter(assignment.source);
+      const handler = await loadHandler(assignment.source, assignment.entry);
+      this.#calls = {
+        identity: assignment,
+        handler,
+        gate: new Gate(assignment.concurrency),
+        scopes: this.#dependencies.scopes,
+        timeoutMs: assignment.timeoutMs,
+      };
+      this.#move("ready");
+    } catch (error) {
+      this.#move("failed");
+      throw error;
+    }
+  }
+
+  /** Takes no new connection; resolves when the running calls have been answered. */
+  async drain(): Promise<void> {
+    this.#state = "draining";
+    this.server.close();
+    if (this.#running > 0) await new Promise<void>((resolve) => (this.#idle = resolve));
+  }
+
+  // A drain that began while the code was loading goes on.
+  #move(state: State): void {
+    if (this.#state === "loading") this.#state = state;
+  }
+
+  #enter(source: string): void {
+    try {
+      this.#dependencies.process.chdir(source);
+    } catch (error) {
+      throw new LoadError(
+        "file_missing",
+        `the source directory cannot be entered: ${(error as Error).message}`,
+      );
+    }
+  }
+
+  #serve(request: IncomingMessage, response: ServerResponse): void {
+    if (this.#state === "draining") response.shouldKeepAlive = false;
+    if (request.url?.startsWith("/.hanzo/") === true) {
+      this.#control(request, response);
+      return;
+    }
+    if (this.#calls === undefined) {
+      this.#refuse(request, response, "not_ready", `the code of this instance is not loaded: ${this.#state}`);
+      return;
+    }
+    this.#running += 1;
+    response.on("close", () => {
+      this.#running -= 1;
+      if (this.#running === 0) this.#idle?.();
+    });
+    void new Call(this.#calls, request, response);
+  }
+
+  #refuse(
+    request: IncomingMessage,
+    response: ServerResponse,
+    code: "not_ready" | "not_found" | "bad_request",
+    msg: string,
+  ): void {
+    request.resume();
+    const requestId = header(request, "x-request-id") ?? makeRequestId(Date.now(), Math.random);
+    sendFailure(response, { code, msg, requestId, identity: this.#identity, headers: [] });
+  }
+
+  #control(request: IncomingMessage, response: ServerResponse): void {
+    const path = (request.url ?? "").split("?", 1)[0] ?? "";
+    const reading = request.method === "GET" || request.method === "HEAD";
+    if (path === "/.hanzo/ping" && reading) {
+      answer(response, 200, { state: this.#state });
+    } else if (path === "/.hanzo/ready" && reading) {
+      answer(response, this.#state === "ready" ? 200 : 503, { state: this.#state });
+    } else if (path === "/.hanzo/specialise" && request.method === "POST") {
+      readBody(request, (body) => void this.#specialiseCall(request, response, body));
+    } else {
+      this.#refuse(request, response, "not_found", `the runtime has no ${request.method} ${path}`);
+    }
+  }
+
+  async #specialiseCall(request: IncomingMessage, response: ServerResponse, body: Uint8Array): Promise<void> {
+    if (!sameText(header(request, "x-hanzo-control") ?? "", this.#controlToken ?? "")) {
+      return answer(response, 401, { error: "the control token does not fit" });
+    }
+    if (this.#state !== "generic") return answer(response, 409, { state: this.#state });
+    const assignment = parseAssignment(parse(body));
+    if (assignment === undefined) {
+      return this.#refuse(request, response, "bad_request", "the body is not that of specialise");
+    }
+    const startedAt = performance.now();
+    try {
+      await this.specialise(assignment);
+      answer(response, 200, { load_ms: Number((performance.now() - startedAt).toFixed(1)) });
+    } catch (error) {
+      const { kind, message, trace } = asLoadError(error);
+      answer(response, 422, { error: { kind, message, trace } });
+    }
+  }
+}
+
+export function asLoadError(error: unknown): LoadError {
+  return error instanceof LoadError ? error : new LoadError("import_error", String(error));
+}
+
+function applyEnvironment(assignment: Assignment, env: NodeJS.ProcessEnv): void {
+  Object.assign(env, assignment.environment, {
+    HANZO_FUNCTION: assignment.function,
+    HANZO_REVISION: assignment.revision,
+    HANZO_ORG: assignment.org,
+    K_SERVICE: assignment.function,
+    K_REVISION: assignment.revision,
+    K_CONFIGURATION: assignment.function,
+    ...(assignment.tmp === undefined ? {} : { TMPDIR: assignment.tmp }),
+  });
+}
+
+function answer(response: ServerResponse, status: number, body: unknown): void {
+  const text = JSON.stringify(body);
+  response.writeHead(status, [
+    "Content-Type",
+    "application/json",
+    "Content-Length",
+    String(Buffer.byteLength(text)),
+  ]);
+  response.end(text);
+}
+
+function parse(body: Uint8Array): unknown {
+  try {
+    return JSON.parse(Buffer.from(body).toString("utf8"));
+  } catch {
+    return undefined;
+  }
+}
+
+/** Compares without telling by its duration how much of a guess fits; an empty secret fits nothing. */
+function sameText(given: string, secret: string): boolean {
+  let difference = given.length ^ secret.length;
+  for (let i = 0; i < secret.length; i++) difference |= secret.charCodeAt(i) ^ given.charCodeAt(i);
+  return secret !== "" && difference === 0;
+}
