@@ -1,0 +1,294 @@
+"""One HTTP/1.1 connection: requests in order, one at a time, back-pressure both ways."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+import struct
+import threading
+from typing import TYPE_CHECKING
+
+from .errors import error_body
+from .http1 import MAX_HEAD_BYTES, ChunkedBody, Refused, Request, head_bytes, parse_head, too_large
+
+if TYPE_CHECKING:
+    from .calls import Call
+    from .server import Server
+
+# What a client may send ahead of its turn before it is not read any more.
+_MAX_AHEAD = 65536
+_ABORT = struct.pack("ii", 1, 0)
+
+
+class Connection(asyncio.Protocol):
+    def __init__(self, server: Server) -> None:
+        self._server = server
+        self._transport: asyncio.Transport = None  # type: ignore[assignment]
+        self._buffer = bytearray()
+        self._request: Request | None = None
+        self._chunks: ChunkedBody | None = None
+        self._left: list[bytes] = []
+        self._missing = 0
+        # True from a whole request until its whole answer.
+        self.busy = False
+        # The call whose answer this connection waits for.
+        self.call: Call | None = None
+        self._chunked = False
+        self._closing = False
+        self._reading = True
+        self.write_paused = False
+        self._writable: asyncio.Future[None] | None = None
+        # Set when a worker thread may write on; made by the first that has to wait.
+        self.gate: threading.Event | None = None
+
+    # -- from the transport
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self._transport = transport  # type: ignore[assignment]
+        self._server.connections.add(self)
+
+    def connection_lost(self, _error: Exception | None) -> None:
+        self._server.connections.discard(self)
+        self._closing = True
+        self.resume_writing()
+        call, self.call = self.call, None
+        if call is not None:
+            self._server.disconnected(call)
+
+    def data_received(self, data: bytes) -> None:
+        if self.busy or self._closing:
+            if not self._closing:
+                self._buffer += data
+                if len(self._buffer) > _MAX_AHEAD and self._reading:
+                    self._reading = False
+                    self._transport.pause_reading()
+            return
+        try:
+            self._take(data)
+        except Refused as refused:
+            self._refuse(refused)
+
+    def pause_writing(self) -> None:
+        self.write_paused = True
+
+    def resume_writing(self) -> None:
+        self.write_paused = False
+        if self._writable is not None and not self._writable.done():
+            self._writable.set_result(None)
+        self._writable = None
+        self.open_gate()
+
+    # -- requests
+
+    def _take(self, data: bytes) -> None:
+        if self._request is None:
+            # The common case is a whole request in one piece.
+            if not self._buffer:
+                end = data.find(b"\r\n\r\n")
+                if end >= 0:
+                    self._begin(data[: end + 4])
+                    data = data[end + 4 :]
+                    if self._missing == 0 and self._chunks is None:
+                        self._buffer += data
+                        self._complete()
+                        return
+                    self._body(data)
+                    return
+            self._buffer += data
+            self._find_head()
+        else:
+            self._body(data)
+
+    def _find_head(self) -> None:
+        buffer = self._buffer
+        # An empty line before a request line is allowed.
+        while buffer[:2] == b"\r\n":
+            del buffer[:2]
+        end = buffer.find(b"\r\n\r\n")
+        if end < 0:
+            if len(buffer) > MAX_HEAD_BYTES:
+                raise Refused(431, "head_too_large", f"the request head is larger than {MAX_HEAD_BYTES} bytes")
+            return
+        head = bytes(buffer[: end + 4])
+        rest = bytes(buffer[end + 4 :])
+        buffer.clear()
+        self._begin(head)
+        self._body(rest)
+
+    def _begin(self, head: bytes) -> None:
+        if len(head) > MAX_HEAD_BYTES:
+            raise Refused(431, "head_too_large", f"the request head is larger than {MAX_HEAD_BYTES} bytes")
+        if head.startswith(b"\r\n"):
+            head = head.lstrip(b"\r\n")
+        request = parse_head(head)
+        limit = self._server.max_body_bytes
+        if request.length > limit:
+            raise too_large(limit)
+        self._request = request
+        if request.length < 0:
+            self._chunks = ChunkedBody(limit)
+        else:
+            self._missing = request.length
+        if request.expects_continue:
+            self._transport.write(b"HTTP/1.1 100 Continue\r\n\r\n")
+
+    def _body(self, data: bytes) -> None:
+        chunks = self._chunks
+        if chunks is not None:
+            self._buffer += data
+            if not chunks.feed(self._buffer):
+                return
+            self._left = chunks.pieces
+            self._chunks = None
+        elif len(data) < self._missing:
+            if data:
+                self._left.append(data)
+                self._missing -= len(data)
+            return
+        elif self._missing:
+            self._left.append(data[: self._missing])
+            self._buffer += data[self._missing :]
+            self._missing = 0
+        else:
+            self._buffer += data
+        self._complete()
+
+    def _complete(self) -> None:
+        request = self._request
+        assert request is not None
+        if self._left:
+            request.body = self._left[0] if len(self._left) == 1 else b"".join(self._left)
+            self._left = []
+        self.busy = True
+        self._server.dispatch(self, request)
+
+    def _refuse(self, refused: Refused) -> None:
+        self._closing = True
+        body = error_body(refused.status, refused.error, refused.msg, "")
+        fields = (
+            f"content-type: application/json\r\ncontent-length: {len(body)}\r\n"
+            f"x-function-error: {refused.error}\r\nconnection: close\r\n"
+        )
+        self._transport.write(head_bytes(refused.status, fields) + body)
+        self._transport.close()
+
+    # -- answers
+
+    def respond(self, call: Call | None, status: int, fields: str, body: bytes) -> None:
+        """A whole answer; ``fields`` are header lines without the length. Ignored when it is not the call's turn."""
+        request = self._request
+        if self._closing or request is None or self.call is not call:
+            return
+        if status != 204 and status != 304:
+            fields += f"content-length: {len(body)}\r\n"
+        else:
+            body = b""
+        if self._ends(request):
+            fields += "connection: close\r\n"
+        elif request.minor == 0:
+            fields += "connection: keep-alive\r\n"
+        head = head_bytes(status, fields)
+        self._transport.write(head if request.method == "HEAD" else head + body)
+        self._finish()
+
+    def begin_stream(self, call: Call, status: int, fields: str, first: bytes) -> None:
+        """The head of a streamed answer together with its first piece, which may be empty."""
+        request = self._request
+        if self._closing or request is None or self.call is not call:
+            return
+        self._chunked = request.minor >= 1
+        if not self._chunked:
+            request.keep_alive = False
+        if self._chunked:
+            fields += "transfer-encoding: chunked\r\n"
+        if self._ends(request):
+            fields += "connection: close\r\n"
+        self._transport.write(head_bytes(status, fields) + self._chunk(first))
+
+    def write_piece(self, call: Call, data: bytes) -> None:
+        if data and not self._closing and self.call is call:
+            self._transport.write(self._chunk(data))
+
+    def _chunk(self, data: bytes) -> bytes:
+        if not data or not self._chunked:
+            return data
+        return b"%x\r\n%b\r\n" % (len(data), data)
+
+    def end_stream(self, call: Call) -> None:
+        if self._closing or self.call is not call:
+            return
+        if self._chunked:
+            self._transport.write(b"0\r\n\r\n")
+        self._finish()
+
+    def cut(self, call: Call) -> None:
+        """Ends the connection in the middle of an answer, so that nobody takes the part for the whole."""
+        if self._closing or self.call is not call:
+            return
+        self._closing = True
+        if not self._chunked:
+            sock = self._transport.get_extra_info("socket")
+            if sock is not None and sock.family != socket.AF_UNIX:
+                sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _ABORT)
+            self._transport.abort()
+        else:
+            self._transport.close()
+
+    def _ends(self, request: Request) -> bool:
+        return not request.keep_alive or self._server.draining
+
+    def _finish(self) -> None:
+        request = self._request
+        assert request is not None
+        self._request = None
+        self.call = None
+        self.busy = False
+        if self._ends(request):
+            self._closing = True
+            self._transport.close()
+            return
+        if self._buffer:
+            # Not from here: a client that sends many requests ahead must not build a stack of them.
+            self._server.loop.call_soon(self._take_ahead)
+        self._read_on()
+
+    def _take_ahead(self) -> None:
+        if self.busy or self._closing or self._request is not None:
+            return
+        try:
+            self._find_head()
+        except Refused as refused:
+            self._refuse(refused)
+
+    def _read_on(self) -> None:
+        if not self._reading:
+            self._reading = True
+            self._transport.resume_reading()
+
+    def close_if_idle(self) -> None:
+        if not self.busy and not self._closing:
+            self._closing = True
+            self._transport.close()
+
+    # -- back-pressure
+
+    async def drain(self) -> None:
+        """Waits until the client has read enough."""
+        while self.write_paused and not self._closing:
+            if self._writable is None:
+                self._writable = self._server.loop.create_future()
+            await asyncio.shield(self._writable)
+
+    def make_gate(self) -> threading.Event:
+        if self.gate is None:
+            self.gate = threading.Event()
+        return self.gate
+
+    def open_gate(self) -> None:
+        if self.gate is not None:
+            self.gate.set()
+
+    @property
+    def gone(self) -> bool:
+        return self._closing
+

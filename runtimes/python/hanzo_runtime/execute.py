@@ -1,0 +1,362 @@
+"""Runs handlers: coroutines as tasks on the loop, everything else on worker threads."""
+
+from __future__ import annotations
+
+import asyncio
+import contextvars
+import inspect
+import time
+from collections import deque
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
+from hanzo.functions.context import Context
+from hanzo.functions.logger import Logger
+
+from .answers import BadAnswer, Stream, Unserialisable, Whole, encode
+from .calls import Call
+from .errors import error_body
+from .http1 import Refused
+from .loader import Entry
+from .logs import LogSink, current
+from .payload import make_context
+from .settings import Identity
+from .streams import Capture, trace_of
+from .workers import Job, Workers
+
+# Bodies beyond this are parsed on a worker thread, so that the loop goes on.
+_PARSE_HERE = 256 * 1024
+# What a worker thread may produce ahead of the socket.
+_MAX_AHEAD = 256 * 1024
+
+
+class Executor:
+    def __init__(
+        self,
+        loop: asyncio.AbstractEventLoop,
+        sink: LogSink,
+        capture: Capture,
+        exit_process: Callable[[SystemExit], None],
+    ) -> None:
+        self._loop = loop
+        self._sink = sink
+        self._capture = capture
+        self._exit = exit_process
+        self.workers = Workers()
+        self.identity = Identity()
+        self.entry: Entry = None  # type: ignore[assignment]
+        # What the user's module set in context variables while it was loaded.
+        self.base = contextvars.Context()
+        self.release: Callable[[Call], None] = lambda _call: None
+        self._posted: deque[Callable[[], None]] = deque()
+        self._posting = False
+
+    # -- the way in
+
+    def start(self, call: Call) -> None:
+        if self.entry.is_async:
+            self._start_task(call, self._run_task(call))
+        else:
+            self._start_job(call, partial(self._work, call), partial(self._worked, call))
+
+    def _start_task(self, call: Call, coroutine: Any) -> None:
+        context = self.base.copy()
+        context.run(current.set, call)
+        call.task = context.run(self._loop.create_task, coroutine)
+
+    def _start_job(
+        self, call: Call, work: Callable[[], Any], done: Callable[[Any, BaseException | None], None]
+    ) -> None:
+        context = self.base.copy()
+        context.run(current.set, call)
+        call.job = Job(partial(context.run, work), done)
+        self.workers.submit(call.job)
+
+    def post(self, run: Callable[[], None]) -> None:
+        """Runs it on the loop's thread; posts of many threads share one wake-up."""
+        self._posted.append(run)
+        if not self._posting:
+            self._posting = True
+            try:
+                self._loop.call_soon_threadsafe(self._run_posted)
+            except RuntimeError:
+                pass  # The loop is closed; the process is about to end.
+
+    def _run_posted(self) -> None:
+        self._posting = False
+        posted = self._posted
+        while posted:
+            posted.popleft()()
+
+    # -- the context
+
+    def _context(self, call: Call) -> Context:
+        identity = self.identity
+        request_id = call.request_id
+        sink = self._sink
+
+        def emit(level: str, msg: str, fields: dict[str, Any] | None) -> None:
+            sink.emit(level, msg, "log", request_id, fields)
+
+        context = make_context(
+            call.request,
+            call.path,
+            call.query,
+            log=Logger(emit),
+            request_id=request_id,
+            function=identity.function,
+            revision=identity.revision,
+            org=identity.org,
+        )
+        context._deadline_at = call.deadline_at
+        call.context = context
+        if call.cancelled is not None:
+            context._cancelled = True
+        return context
+
+    # -- asynchronous handlers
+
+    async def _run_task(self, call: Call) -> None:
+        try:
+            if len(call.request.body) > _PARSE_HERE:
+                context = await self._in_worker(call, partial(self._context, call))
+            else:
+                context = self._context(call)
+            value = self.entry.call(context)
+            if inspect.isawaitable(value):
+                value = await value
+            await self._answer(call, encode(value))
+        except BaseException as error:
+            self._failed(call, error)
+        finally:
+            self._end(call)
+
+    async def _answer(self, call: Call, answer: Whole | Stream) -> None:
+        if isinstance(answer, Whole):
+            self._send(call, answer)
+        elif call.request.method == "HEAD":
+            await self._close_source(answer)
+            self._send(call, _head_only(answer))
+        elif answer.is_async:
+            await self._stream(call, answer)
+        else:
+            await self._in_worker(call, partial(self._pump, call, answer))
+
+    async def _close_source(self, answer: Stream) -> None:
+        close = getattr(answer.source, "aclose" if answer.is_async else "close", None)
+        if close is not None:
+            closing = close()
+            if inspect.isawaitable(closing):
+                await closing
+
+    async def _stream(self, call: Call, stream: Stream) -> None:
+        connection = call.connection
+        source = stream.source.__aiter__()
+        try:
+            if stream.content_type == "text/event-stream":
+                self._begin(call, stream, None, b"")
+            async for piece in source:
+                data = stream.encode(piece)
+                if call.answered:
+                    connection.write_piece(call, data)
+                else:
+                    self._begin(call, stream, piece, data)
+                if connection.write_paused:
+                    await connection.drain()
+            self._end_stream(call, stream)
+        finally:
+            close = getattr(source, "aclose", None)
+            if close is not None:
+                await close()
+
+    async def _in_worker(self, call: Call, work: Callable[[], Any]) -> Any:
+        """Runs a part of an asynchronous call on a worker thread; cancelling the task interrupts it."""
+        future: asyncio.Future[Any] = self._loop.create_future()
+
+        def done(result: Any, error: BaseException | None) -> None:
+            self.post(partial(_settle, future, result, error))
+
+        self._start_job(call, work, done)
+        return await future
+
+    # -- synchronous handlers, on a worker thread
+
+    def _work(self, call: Call) -> Any:
+        """Returns an answer that is ready to be sent, a value that the loop has to go on with, or None."""
+        value = self.entry.call(self._context(call))
+        if inspect.isawaitable(value):
+            return value
+        answer = encode(value)
+        if isinstance(answer, Stream) and not answer.is_async and call.request.method != "HEAD":
+            self._pump(call, answer)
+            return None
+        return answer
+
+    def _worked(self, call: Call, result: Any, error: BaseException | None) -> None:
+        self.post(partial(self._finish_job, call, result, error))
+
+    def _finish_job(self, call: Call, result: Any, error: BaseException | None) -> None:
+        call.job = None
+        if error is not None:
+            self._failed(call, error)
+        elif isinstance(result, Whole):
+            self._send(call, result)
+        elif result is not None:
+            self._start_task(call, self._go_on(call, result))
+            return
+        self._end(call)
+
+    async def _go_on(self, call: Call, value: Any) -> None:
+        """A synchronous handler returned something asynchronous."""
+        try:
+            answer = value if isinstance(value, Stream) else encode(await value)
+            await self._answer(call, answer)
+        except BaseException as error:
+            self._failed(call, error)
+        finally:
+            self._end(call)
+
+    def _pump(self, call: Call, stream: Stream) -> None:
+        """Sends the pieces of a synchronous source from a worker thread."""
+        ahead = _Ahead(call)
+        begun = False
+        if stream.content_type == "text/event-stream":
+            begun = True
+            self.post(partial(self._begin, call, stream, None, b""))
+        source = stream.source
+        try:
+            for piece in source:
+                data = stream.encode(piece)
+                if begun:
+                    self.post(partial(ahead.write, data))
+                else:
+                    begun = True
+                    self.post(partial(ahead.begin, self._begin, stream, piece, data))
+                ahead.wait(len(data))
+        finally:
+            close = getattr(source, "close", None)
+            if close is not None:
+                close()
+        self.post(partial(self._end_stream, call, stream))
+
+    # -- the way out, on the loop's thread
+
+    def _send(self, call: Call, answer: Whole) -> None:
+        if not call.answered:
+            call.answered = True
+            call.connection.respond(call, answer.status, self._stamped(call, answer.fields), answer.body)
+
+    def _begin(self, call: Call, stream: Stream, piece: Any, data: bytes) -> None:
+        if not call.answered:
+            call.answered = True
+            fields = stream.fields if piece is None and stream.content_type else stream.head_fields(piece)
+            call.connection.begin_stream(call, stream.status, self._stamped(call, fields), data)
+
+    def _end_stream(self, call: Call, stream: Stream) -> None:
+        if call.answered:
+            if call.cancelled is None:
+                call.connection.end_stream(call)
+        else:
+            self._send(call, Whole(stream.status, stream.head_fields(b""), b""))
+
+    def _stamped(self, call: Call, fields: str) -> str:
+        took = (time.monotonic() - call.started_at) * 1000
+        return f"{fields}x-function-duration-ms: {took:.1f}\r\nx-function-instance: {self.identity.instance}\r\n"
+
+    def send_error(self, call: Call, status: int, error: str, msg: str, hint: bool = False) -> None:
+        identity = self.identity
+        body = error_body(status, error, msg, call.request_id, identity.function, identity.revision, hint)
+        self._send(call, Whole(status, f"content-type: application/json\r\nx-function-error: {error}\r\n", body))
+
+    def expired(self, call: Call) -> None:
+        """The deadline: the answer goes out now, the handler is cancelled and may take its time."""
+        if call.cancelled is None:
+            if call.answered:
+                call.connection.cut(call)
+            else:
+                msg = f"the handler did not answer within {call.timeout_ms} ms"
+                self.send_error(call, 504, "timeout", msg, hint=True)
+        call.cancel(TimeoutError)
+
+    def _failed(self, call: Call, error: BaseException) -> None:
+        if isinstance(error, SystemExit):
+            self._exit(error)
+            return
+        if call.cancelled is not None:
+            return
+        if isinstance(error, Refused):
+            self.send_error(call, error.status, error.error, error.msg)
+            return
+        if isinstance(error, Unserialisable):
+            code, msg = "unserialisable", f"the handler returned a value that cannot be sent: {error}"
+            self._sink.emit("error", msg, "log", call.request_id, None)
+        elif isinstance(error, BadAnswer):
+            code, msg = "handler_error", str(error)
+            self._sink.emit("error", msg, "log", call.request_id, None)
+        else:
+            name = type(error).__name__
+            code, msg = "handler_error", f"the handler raised {name}"
+            self._sink.emit("error", trace_of(error), "log", call.request_id, {"error": name})
+        if call.answered:
+            call.connection.cut(call)
+        else:
+            self.send_error(call, 500, code, msg, hint=True)
+
+    def _end(self, call: Call) -> None:
+        call.ended = True
+        call.task = None
+        call.context = None
+        if call.partials:
+            self._capture.end(call)
+        self.release(call)
+
+
+class _Ahead:
+    """Holds a worker thread back while the client reads more slowly than it writes."""
+
+    def __init__(self, call: Call) -> None:
+        self._call = call
+        # One number is written by the worker's thread only, the other by the loop's.
+        self._produced = 0
+        self._written = 0
+
+    def write(self, data: bytes) -> None:
+        self._call.connection.write_piece(self._call, data)
+        self._wrote(data)
+
+    def begin(self, begin: Callable[..., None], stream: Stream, piece: Any, data: bytes) -> None:
+        begin(self._call, stream, piece, data)
+        self._wrote(data)
+
+    def _wrote(self, data: bytes) -> None:
+        self._written += len(data)
+        if not self._call.connection.write_paused:
+            self._call.connection.open_gate()
+
+    def wait(self, size: int) -> None:
+        self._produced += size
+        call, connection = self._call, self._call.connection
+        while (connection.write_paused or self._produced - self._written > _MAX_AHEAD) and not connection.gone:
+            if call.cancelled is not None:
+                raise call.cancelled
+            gate = connection.make_gate()
+            gate.clear()
+            if (connection.write_paused or self._produced - self._written > _MAX_AHEAD) and call.cancelled is None:
+                gate.wait()
+
+
+def _head_only(stream: Stream) -> Whole:
+    fields = stream.fields
+    return Whole(stream.status, fields, b"")
+
+
+def _settle(future: asyncio.Future[Any], result: Any, error: BaseException | None) -> None:
+    if future.done():
+        return
+    if error is None:
+        future.set_result(result)
+    elif isinstance(error, (StopIteration, StopAsyncIteration)):
+        future.set_exception(RuntimeError(f"{type(error).__name__} left the handler"))
+    else:
+        future.set_exception(error)

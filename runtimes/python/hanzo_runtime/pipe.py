@@ -1,0 +1,129 @@
+"""Writes whole lines to a file descriptor from any thread without holding up the event loop."""
+
+from __future__ import annotations
+
+import _thread
+import os
+import select
+import stat
+import threading
+import time
+from collections import deque
+
+# Lines wait in memory while the reader is slow. Beyond the bound a writer is held up, for a moment on the event
+# loop's thread and longer elsewhere; then lines are dropped and counted.
+_MAX_BACKLOG = 1024 * 1024
+_HOLD_LOOP_S = 0.1
+_HOLD_THREAD_S = 10.0
+
+
+class LinePipe:
+    """``dropped_line(count)`` makes the line that says how many lines were lost."""
+
+    def __init__(self, fd: int, dropped_line) -> None:
+        self._fd = fd
+        self._dropped_line = dropped_line
+        self._poll = select.poll()
+        self._poll.register(fd, select.POLLOUT)
+        # A pipe that is writable takes a page without blocking; other files take what one write is likely to carry.
+        self._step = 4096 if stat.S_ISFIFO(os.fstat(fd).st_mode) else 65536
+        self.loop_thread = _thread.get_ident()
+        self._reset()
+        os.register_at_fork(after_in_child=self._reset)
+
+    def _reset(self) -> None:
+        self._lock = threading.Lock()
+        self._room = threading.Condition(self._lock)
+        self._backlog: deque[bytes] = deque()
+        self._backlog_bytes = 0
+        self._flushing = False
+        self._dropped = 0
+
+    def write(self, line: bytes) -> None:
+        lock = self._lock
+        # A call that is cancelled by an exception from outside may, very rarely, leave without giving the lock back.
+        if not lock.acquire(timeout=30):
+            self._reset()
+            lock = self._lock
+            lock.acquire()
+        try:
+            if not self._flushing:
+                rest = self._write_now(line)
+                if rest is None:
+                    return
+                self._queue(rest)
+                self._flushing = True
+                _thread.start_new_thread(self._flush_backlog, ())
+            elif self._make_room():
+                self._queue(line)
+            else:
+                self._dropped += 1
+        finally:
+            lock.release()
+
+    def _queue(self, data: bytes) -> None:
+        self._backlog.append(data)
+        self._backlog_bytes += len(data)
+
+    def _write_now(self, line: bytes) -> bytes | None:
+        """What could not be written without blocking, or None."""
+        at = 0
+        try:
+            while at < len(line):
+                if not self._poll.poll(0):
+                    return line[at:]
+                at += os.write(self._fd, line[at : at + self._step] if at or len(line) > self._step else line)
+        except BlockingIOError:
+            return line[at:]
+        except OSError:
+            pass  # Nobody reads any more; there is nowhere to say so.
+        return None
+
+    def _make_room(self) -> bool:
+        if self._backlog_bytes < _MAX_BACKLOG:
+            return True
+        hold = _HOLD_LOOP_S if _thread.get_ident() == self.loop_thread else _HOLD_THREAD_S
+        if self._dropped:
+            hold = 0.0 if hold == _HOLD_LOOP_S else hold
+        return self._room.wait_for(lambda: self._backlog_bytes < _MAX_BACKLOG, hold)
+
+    def _flush_backlog(self) -> None:
+        while True:
+            with self._lock:
+                if self._dropped and self._backlog_bytes < _MAX_BACKLOG:
+                    self._queue(self._dropped_line(self._dropped))
+                    self._dropped = 0
+                data = b"".join(self._backlog)
+                self._backlog.clear()
+                if not data:
+                    self._flushing = False
+                    self._room.notify_all()
+                    return
+            self._write_all(data)
+            with self._lock:
+                self._backlog_bytes -= len(data)
+                self._room.notify_all()
+
+    def _write_all(self, data: bytes) -> None:
+        view = memoryview(data)
+        while view:
+            try:
+                view = view[os.write(self._fd, view[:65536]) :]
+            except BlockingIOError:
+                self._poll_blocking()
+            except OSError:
+                return
+
+    def _poll_blocking(self) -> None:
+        poll = select.poll()
+        poll.register(self._fd, select.POLLOUT)
+        poll.poll()
+
+    def flush(self, timeout: float) -> None:
+        """Waits until every line is written, at most so many seconds."""
+        deadline = time.monotonic() + timeout
+        if self._lock.acquire(timeout=timeout):
+            try:
+                self._room.wait_for(lambda: not self._flushing, max(0.0, deadline - time.monotonic()))
+            finally:
+                self._lock.release()

@@ -1,0 +1,86 @@
+"""What a handler may return when a plain value does not say enough."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterable, Iterable, Mapping, Sequence
+from typing import Any, Union
+
+HeaderValue = Union[str, int, Sequence[str]]
+Source = Union[Iterable[Any], AsyncIterable[Any]]
+
+
+class Response:
+    """An answer with its status, body and headers.
+
+    ``body`` follows the rules of a returned value: dict, list, number and bool are JSON, a string is text,
+    bytes stay bytes, a generator or iterator is streamed, ``None`` is an empty body. Without a status it is 200,
+    or 204 where there is no body. A header value that is a list is sent as one field per item (``set-cookie``).
+    Fields of the connection (``connection``, ``transfer-encoding``, ``content-length``, ...) and every
+    ``x-function-*`` field belong to the platform and are left out.
+    """
+
+    __slots__ = ("_kind", "body", "headers", "status")
+
+    def __init__(
+        self, status: int | None = None, body: Any = None, headers: Mapping[str, HeaderValue] | None = None
+    ) -> None:
+        self.status: int = status if status is not None else 204 if body is None else 200
+        self.body = body
+        self.headers: dict[str, HeaderValue] = dict(headers) if headers else {}
+        self._kind = ""
+
+    def __repr__(self) -> str:
+        return f"Response(status={self.status!r}, body={self.body!r}, headers={self.headers!r})"
+
+    @classmethod
+    def ok(cls, body: Any = None, headers: Mapping[str, HeaderValue] | None = None) -> Response:
+        """200 with the body."""
+        return cls(200, body, headers)
+
+    @classmethod
+    def json(cls, value: Any, status: int = 200, headers: Mapping[str, HeaderValue] | None = None) -> Response:
+        """The value as JSON, also where it is a string or ``None``."""
+        response = cls(status, value, headers)
+        response._kind = "json"
+        return response
+
+    @classmethod
+    def text(cls, text: str, status: int = 200, headers: Mapping[str, HeaderValue] | None = None) -> Response:
+        """``text/plain; charset=utf-8``."""
+        return cls(status, str(text), headers)
+
+    @classmethod
+    def stream(
+        cls,
+        source: Source,
+        status: int = 200,
+        headers: Mapping[str, HeaderValue] | None = None,
+        content_type: str | None = None,
+    ) -> Response:
+        """Streams an iterable or async iterable, each piece flushed at once.
+
+        Bytes and strings are sent as they are, anything else as one line of JSON. Without ``content_type`` the
+        first piece decides: ``application/octet-stream``, ``text/plain`` or ``application/x-ndjson``.
+        """
+        response = cls(status, source, headers)
+        response._kind = "stream"
+        if content_type is not None:
+            response.headers["content-type"] = content_type
+        return response
+
+    @classmethod
+    def sse(cls, source: Source, status: int = 200, headers: Mapping[str, HeaderValue] | None = None) -> Response:
+        """Server-sent events. A piece is a string, or ``{"event"?, "id"?, "retry"?, "data"}``.
+
+        ``data`` that is not a string is sent as JSON, and so is any other piece.
+        """
+        response = cls(status, source, headers)
+        response._kind = "sse"
+        return response
+
+    @classmethod
+    def error(
+        cls, status: int, message: object, headers: Mapping[str, HeaderValue] | None = None
+    ) -> Response:
+        """An error that the handler answers on purpose: the JSON ``{"error": message}``."""
+        return cls(status, {"error": str(message)}, headers)
