@@ -25,7 +25,9 @@ export class UnreachableError extends Error {
   override readonly name = "UnreachableError";
   readonly url: string;
   constructor(url: string, cause: unknown) {
-    super(`nothing answers at ${url}: ${(cause as Error).message || (cause as NodeJS.ErrnoException).code}`, { cause });
+    super(`nothing answers at ${url}: ${(cause as Error).message || (cause as NodeJS.ErrnoException).code}`, {
+      cause,
+    });
     this.url = url;
   }
 }
@@ -68,7 +70,13 @@ export async function toApiError(message: IncomingMessage): Promise<ApiError> {
   return new ApiError(status, parseErrorBody(text), text.slice(0, 500) || `the server answered ${status}`);
 }
 
-function sendRequest(url: string, token: string | undefined, org: string | undefined, signal: AbortSignal, options: Send) {
+function sendRequest(
+  url: string,
+  token: string | undefined,
+  org: string | undefined,
+  signal: AbortSignal,
+  options: Send,
+) {
   return new Promise<IncomingMessage>((resolve, reject) => {
     const headers: Record<string, string> = { ...options.headers };
     if (token !== undefined) headers["authorization"] ??= `Bearer ${token}`;
@@ -95,7 +103,10 @@ export async function createClient({ flags, env, signal }: Invocation): Promise<
   }
   const explicit = flags.text("server");
   const server = (explicit ?? saved?.server ?? DEFAULT_SERVER).replace(/\/+$/, "");
-  const invokeServer = (flags.text("invoke-server") ?? saved?.invoke_server ?? DEFAULT_INVOKE_SERVER).replace(/\/+$/, "");
+  const invokeServer = (flags.text("invoke-server") ?? saved?.invoke_server ?? DEFAULT_INVOKE_SERVER).replace(
+    /\/+$/,
+    "",
+  );
   const sameServer = explicit === undefined || saved?.server === server;
   const token = flags.text("token") ?? env["HANZO_API_KEY"] ?? (sameServer ? saved?.token : undefined);
   const org = flags.text("org") ?? saved?.org;
@@ -111,7 +122,10 @@ export async function createClient({ flags, env, signal }: Invocation): Promise<
     invokeServer,
     send,
     async call<T>(method: string, path: string, body?: unknown) {
-      const json = body === undefined ? {} : { body: JSON.stringify(body), headers: { "content-type": "application/json" } };
+      const json =
+        body === undefined
+          ? {}
+          : { body: JSON.stringify(body), headers: { "content-type": "application/json" } };
       return answer<T>(await send(server + path, { method, ...json }));
     },
     async upload<T>(method: string, path: string, contentType: string, body: AsyncIterable<Uint8Array>) {

@@ -93,7 +93,13 @@ export const GLOBAL_FLAGS: readonly Flag[] = [
     env: "HANZO_FN_INVOKE_URL",
   },
   { name: "token", type: "string", value: "TOKEN", summary: "JWT or API key", env: "HANZO_TOKEN" },
-  { name: "org", type: "string", value: "ORG", summary: "organisation, where the token has several", env: "HANZO_FN_ORG" },
+  {
+    name: "org",
+    type: "string",
+    value: "ORG",
+    summary: "organisation, where the token has several",
+    env: "HANZO_FN_ORG",
+  },
   { name: "context", type: "string", value: "NAME", summary: "saved context to use", completes: "contexts" },
   {
     name: "output",

@@ -8,7 +8,11 @@ import { COMMANDS } from "./registry.ts";
 type Wanted = Argument["completes"] | Flag["completes"];
 
 /** Names that only the platform or the context file knows; nothing where they cannot be asked. */
-async function liveNames(wanted: Wanted, functionName: string | undefined, invocation: Invocation): Promise<readonly string[]> {
+async function liveNames(
+  wanted: Wanted,
+  functionName: string | undefined,
+  invocation: Invocation,
+): Promise<readonly string[]> {
   switch (wanted) {
     case "functions": {
       const client = await createClient(invocation);
@@ -46,7 +50,9 @@ function positionals(command: Command, words: readonly string[]): string[] {
       found.push(word);
       continue;
     }
-    const flag = flagsOf(command).find((candidate) => word === `--${candidate.name}` || word === `-${candidate.short}`);
+    const flag = flagsOf(command).find(
+      (candidate) => word === `--${candidate.name}` || word === `-${candidate.short}`,
+    );
     if (flag !== undefined && flag.type !== "boolean") i++;
   }
   return found;
@@ -63,7 +69,9 @@ export async function complete(words: readonly string[], invocation: Invocation)
   const command = await entry.load();
   const given = positionals(command, before.slice(1));
   const previous = before.at(-1) as string;
-  const flag = flagsOf(command).find((candidate) => previous === `--${candidate.name}` || previous === `-${candidate.short}`);
+  const flag = flagsOf(command).find(
+    (candidate) => previous === `--${candidate.name}` || previous === `-${candidate.short}`,
+  );
   if (flag !== undefined && flag.type !== "boolean") {
     return starting(flag.choices ?? (await liveNames(flag.completes, given[0], invocation)));
   }

@@ -19,7 +19,11 @@ export interface ContextFile {
 }
 
 export function contextPath(env: Env): string {
-  return join(env["XDG_CONFIG_HOME"] ?? join(env["HOME"] ?? homedir(), ".config"), "hanzo-fn", "contexts.json");
+  return join(
+    env["XDG_CONFIG_HOME"] ?? join(env["HOME"] ?? homedir(), ".config"),
+    "hanzo-fn",
+    "contexts.json",
+  );
 }
 
 export async function readContexts(env: Env): Promise<ContextFile> {
@@ -41,7 +45,12 @@ export async function writeContexts(env: Env, file: ContextFile): Promise<void> 
 }
 
 /** Saves a context; it becomes the current one where `current` says so or there is none. */
-export async function saveContext(env: Env, name: string, context: SavedContext, current: boolean): Promise<void> {
+export async function saveContext(
+  env: Env,
+  name: string,
+  context: SavedContext,
+  current: boolean,
+): Promise<void> {
   const file = await readContexts(env);
   const keep = file.current !== undefined && file.current in file.contexts && !current;
   await writeContexts(env, {

@@ -52,11 +52,18 @@ export function reportFailure(output: Output, error: unknown, command: string | 
   }
   if (error instanceof UnreachableError) {
     output.problem(`error: ${error.message}`);
-    output.problem("  next: start a platform with `hanzo-fn serve`, or name one with --server or `hanzo-fn login`");
+    output.problem(
+      "  next: start a platform with `hanzo-fn serve`, or name one with --server or `hanzo-fn login`",
+    );
     return EXIT.unavailable;
   }
   if (error instanceof Error && error.name === "AbortError") return EXIT.interrupted;
-  const failure = error as { message?: string; code?: unknown; next?: string; details?: readonly { rule: string }[] };
+  const failure = error as {
+    message?: string;
+    code?: unknown;
+    next?: string;
+    details?: readonly { rule: string }[];
+  };
   output.problem(`error: ${failure.message ?? String(error)}`);
   for (const detail of failure.details ?? []) output.problem(`  ${detail.rule}`);
   if (failure.next !== undefined) output.problem(`  next: ${failure.next}`);

@@ -27,11 +27,14 @@ export function commandHelp(command: Command): string {
   }
   if (command.flags.length > 0) parts.push("", "Flags:", ...aligned(command.flags.map(flagLine)));
   parts.push("", "Flags of every command:", ...aligned(GLOBAL_FLAGS.map(flagLine)));
-  if (command.examples.length > 0) parts.push("", "Examples:", ...command.examples.map((line) => `  ${line}`));
+  if (command.examples.length > 0)
+    parts.push("", "Examples:", ...command.examples.map((line) => `  ${line}`));
   return parts.join("\n");
 }
 
-export function overviewHelp(commands: readonly { readonly name: string; readonly summary: string }[]): string {
+export function overviewHelp(
+  commands: readonly { readonly name: string; readonly summary: string }[],
+): string {
   return [
     "hanzo-fn: serverless functions for AI workloads",
     "",

@@ -71,7 +71,10 @@ export function createOutput(
 /** Columns padded to their widest value, two spaces apart; nothing but the titles for no rows. */
 export function printTable<T>(output: Output, columns: readonly Column<T>[], rows: readonly T[]): void {
   const shown = columns.filter((column) => column.wide !== true || output.format === "wide");
-  const cells = [shown.map((column) => column.title), ...rows.map((row) => shown.map((column) => column.value(row)))];
+  const cells = [
+    shown.map((column) => column.title),
+    ...rows.map((row) => shown.map((column) => column.value(row))),
+  ];
   const widths = shown.map((_, i) => Math.max(...cells.map((row) => row[i]?.length ?? 0)));
   for (const row of cells) {
     output.line(row.map((cell, i) => (i === row.length - 1 ? cell : cell.padEnd(widths[i] ?? 0))).join("  "));

@@ -30,7 +30,10 @@ export function parseCommandLine(
   argv: readonly string[],
   env: Env,
 ): { args: readonly string[]; flags: Flags } {
-  const known = [...command.flags, ...GLOBAL_FLAGS.filter((flag) => !command.flags.some((own) => own.name === flag.name))];
+  const known = [
+    ...command.flags,
+    ...GLOBAL_FLAGS.filter((flag) => !command.flags.some((own) => own.name === flag.name)),
+  ];
   const options = Object.fromEntries(
     known.map((flag) => [
       flag.name,

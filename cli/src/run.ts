@@ -39,7 +39,14 @@ async function printCompletions(words: readonly string[], host: Host): Promise<n
   const output = createOutput(host.stdout, host.stderr, { format: "table", quiet: true });
   const flags = { text: () => undefined, texts: () => [], on: () => false };
   const signal = AbortSignal.timeout(2000);
-  const found = await complete(words, { args: [], flags, env: host.env, cwd: host.cwd(), output, signal }).catch(() => []);
+  const found = await complete(words, {
+    args: [],
+    flags,
+    env: host.env,
+    cwd: host.cwd(),
+    output,
+    signal,
+  }).catch(() => []);
   for (const name of found) output.line(name);
   return EXIT.ok;
 }

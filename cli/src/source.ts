@@ -7,7 +7,18 @@ import { createGzip } from "node:zlib";
 import { pack as tarPack } from "tar-stream";
 
 /** Never part of a function: what tools leave behind, and what is installed from a lock file. */
-const LEFT_OUT = new Set([".git", ".hg", ".svn", "node_modules", "__pycache__", ".venv", "venv", ".mypy_cache", ".DS_Store", ".hanzo"]);
+const LEFT_OUT = new Set([
+  ".git",
+  ".hg",
+  ".svn",
+  "node_modules",
+  "__pycache__",
+  ".venv",
+  "venv",
+  ".mypy_cache",
+  ".DS_Store",
+  ".hanzo",
+]);
 
 export interface SourceFile {
   /** Relative, with `/`. */

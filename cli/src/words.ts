@@ -1,5 +1,7 @@
 /** How the CLI words what several commands show. */
-export function trafficText(traffic: readonly { readonly revisionName: string; readonly percent: number }[]): string {
+export function trafficText(
+  traffic: readonly { readonly revisionName: string; readonly percent: number }[],
+): string {
   if (traffic.length === 0) return "-";
   return traffic.map((target) => `${target.revisionName.slice(-5)}=${target.percent}%`).join(" ");
 }

@@ -1,12 +1,6 @@
 import type { IncomingMessage } from "node:http";
 import { type Context, Hono } from "hono";
-import {
-  type Authenticator,
-  type Identity,
-  PlatformError,
-  toErrorBody,
-  ulid,
-} from "@hanzo-fn/contract";
+import { type Authenticator, type Identity, PlatformError, toErrorBody, ulid } from "@hanzo-fn/contract";
 import { OPERATIONS, type Operation, type OperationId } from "@hanzo-fn/contract/api";
 import type { Logger } from "@hanzo-fn/telemetry";
 import type { z } from "zod";
@@ -70,11 +64,15 @@ export function parseWith<T>(schema: z.ZodType<T>, value: unknown, what: string)
   const result = schema.safeParse(value);
   if (result.success) return result.data;
   const details = result.error.issues.map((issue) => ({ path: issue.path.join("."), rule: issue.message }));
-  throw new PlatformError("bad_request", `${what} is not as the API takes it: ${details[0]?.rule ?? "invalid"}`, {
-    component: COMPONENT,
-    details,
-    next: "see /reference for what this operation takes",
-  });
+  throw new PlatformError(
+    "bad_request",
+    `${what} is not as the API takes it: ${details[0]?.rule ?? "invalid"}`,
+    {
+      component: COMPONENT,
+      details,
+      next: "see /reference for what this operation takes",
+    },
+  );
 }
 
 function queryOf(url: URL): Record<string, string> {
@@ -84,7 +82,9 @@ function queryOf(url: URL): Record<string, string> {
 async function readJson(context: Context<Env>): Promise<unknown> {
   const length = Number(context.req.header("content-length") ?? "0");
   if (length > MAX_JSON_BYTES) {
-    throw new PlatformError("payload_too_large", `a JSON body may have ${MAX_JSON_BYTES} bytes`, { component: COMPONENT });
+    throw new PlatformError("payload_too_large", `a JSON body may have ${MAX_JSON_BYTES} bytes`, {
+      component: COMPONENT,
+    });
   }
   const chunks: Buffer[] = [];
   let size = 0;
@@ -104,7 +104,11 @@ async function readJson(context: Context<Env>): Promise<unknown> {
   }
 }
 
-async function authorise(authenticator: Authenticator, context: Context<Env>, operation: Operation): Promise<Identity> {
+async function authorise(
+  authenticator: Authenticator,
+  context: Context<Env>,
+  operation: Operation,
+): Promise<Identity> {
   const credentials = {
     authorization: context.req.header("authorization"),
     apiKey: context.req.header("x-api-key") ?? context.req.header("x-hanzo-key"),
@@ -180,7 +184,9 @@ export function createApp({ authenticator, handlers, log }: AppDependencies): Ho
       .map((operation) => operation.method);
     if (allowed.length > 0) {
       const response = errorResponse(
-        new PlatformError("method_not_allowed", `${path} takes ${allowed.join(", ")}`, { component: COMPONENT }),
+        new PlatformError("method_not_allowed", `${path} takes ${allowed.join(", ")}`, {
+          component: COMPONENT,
+        }),
         requestId,
       );
       response.headers.set("allow", allowed.join(", "));
@@ -194,6 +200,8 @@ export function createApp({ authenticator, handlers, log }: AppDependencies): Ho
       requestId,
     );
   });
-  app.onError((error, context) => fail(error, requestIdOf(context.req.header("x-request-id")), context.req.path));
+  app.onError((error, context) =>
+    fail(error, requestIdOf(context.req.header("x-request-id")), context.req.path),
+  );
   return app;
 }

@@ -29,7 +29,9 @@ function refuse(error: NodeJS.ErrnoException, socket: Socket): void {
     return;
   }
   const requestId = `req_${ulid()}`;
-  const refusal = new PlatformError(codeOf(error), "the request is not valid HTTP", { component: "control-plane" });
+  const refusal = new PlatformError(codeOf(error), "the request is not valid HTTP", {
+    component: "control-plane",
+  });
   const body = JSON.stringify(toErrorBody(refusal, requestId, "control-plane"));
   socket.end(
     `HTTP/1.1 ${refusal.status} ${refusal.code}\r\ncontent-type: application/json\r\nx-request-id: ${requestId}\r\n` +
@@ -49,7 +51,12 @@ export function createApiServer(app: Hono<any>, options: ApiServerOptions): ApiS
     },
     start() {
       const listening = createServer(
-        { maxHeaderSize: options.maxHeadBytes, requestTimeout: 0, headersTimeout: 20_000, keepAliveTimeout: 65_000 },
+        {
+          maxHeaderSize: options.maxHeadBytes,
+          requestTimeout: 0,
+          headersTimeout: 20_000,
+          keepAliveTimeout: 65_000,
+        },
         getRequestListener(app.fetch, { overrideGlobalObjects: false }),
       );
       listening.on("clientError", refuse);
@@ -60,7 +67,9 @@ export function createApiServer(app: Hono<any>, options: ApiServerOptions): ApiS
           reject(
             new PlatformError(
               taken ? "conflict" : "internal",
-              taken ? `port ${options.port} is taken` : `cannot listen on port ${options.port}: ${cause.message}`,
+              taken
+                ? `port ${options.port} is taken`
+                : `cannot listen on port ${options.port}: ${cause.message}`,
               { component: "api", cause, next: "choose another with server.api_port or --api-port" },
             ),
           );

@@ -1,19 +1,31 @@
 import { expect, test } from "vitest";
 import { planTraffic, scaleShares, type TrafficRevision } from "./traffic.ts";
 
-function revision(number: number, percent: number, lastTrafficAtMs?: number, state: TrafficRevision["state"] = "ready") {
+function revision(
+  number: number,
+  percent: number,
+  lastTrafficAtMs?: number,
+  state: TrafficRevision["state"] = "ready",
+) {
   return { number, percent, lastTrafficAtMs, state };
 }
 const shares = (plan: { shares: ReadonlyMap<number, number> }) => Object.fromEntries(plan.shares);
 
 test("10 % for a revision scales the others proportionally", () => {
   const revisions = [revision(1, 60, 1), revision(2, 40, 1), revision(3, 0)];
-  expect(shares(planTraffic("f", revisions, { kind: "share", number: 3, percent: 10 }))).toEqual({ 1: 54, 2: 36, 3: 10 });
+  expect(shares(planTraffic("f", revisions, { kind: "share", number: 3, percent: 10 }))).toEqual({
+    1: 54,
+    2: 36,
+    3: 10,
+  });
 });
 
 test("the remainder goes to the revision that held the traffic before where no other has any", () => {
   const revisions = [revision(2, 0, 10), revision(3, 0, 20), revision(4, 100, 30)];
-  expect(shares(planTraffic("f", revisions, { kind: "share", number: 4, percent: 10 }))).toEqual({ 3: 90, 4: 10 });
+  expect(shares(planTraffic("f", revisions, { kind: "share", number: 4, percent: 10 }))).toEqual({
+    3: 90,
+    4: 10,
+  });
 });
 
 test("a share is refused where no other revision can take the remainder", () => {
@@ -22,13 +34,25 @@ test("a share is refused where no other revision can take the remainder", () => 
 });
 
 test("a failed revision gets no traffic and the answer says why", () => {
-  const failed = { ...revision(2, 0, undefined, "failed"), failure: { code: "load_failed", message: "boom" } } as const;
-  const plan = () => planTraffic("f", [revision(1, 100, 1), failed], { kind: "share", number: 2, percent: 5 });
-  expect(plan).toThrow(expect.objectContaining({ code: "not_ready", message: expect.stringContaining("boom") }));
+  const failed = {
+    ...revision(2, 0, undefined, "failed"),
+    failure: { code: "load_failed", message: "boom" },
+  } as const;
+  const plan = () =>
+    planTraffic("f", [revision(1, 100, 1), failed], { kind: "share", number: 2, percent: 5 });
+  expect(plan).toThrow(
+    expect.objectContaining({ code: "not_ready", message: expect.stringContaining("boom") }),
+  );
 });
 
 test("a split must sum to 100", () => {
-  const wish = { kind: "split", shares: new Map([[1, 90], [2, 20]]) } as const;
+  const wish = {
+    kind: "split",
+    shares: new Map([
+      [1, 90],
+      [2, 20],
+    ]),
+  } as const;
   expect(() => planTraffic("f", [revision(1, 100, 1), revision(2, 0)], wish)).toThrow(
     expect.objectContaining({ code: "bad_request" }),
   );
@@ -62,6 +86,13 @@ test("an unknown revision is not found", () => {
 });
 
 test("scaled shares are whole percents that keep the sum", () => {
-  const scaled = scaleShares([[1, 1], [2, 1], [3, 1]], 100);
+  const scaled = scaleShares(
+    [
+      [1, 1],
+      [2, 1],
+      [3, 1],
+    ],
+    100,
+  );
   expect([...scaled.values()].toSorted()).toEqual([33, 33, 34]);
 });

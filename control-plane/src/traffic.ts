@@ -23,7 +23,10 @@ export interface TrafficPlan {
 }
 
 /** Shares scaled to `total` in whole percents by the largest remainder; the order of the input breaks ties. */
-export function scaleShares(shares: readonly (readonly [number, number])[], total: number): Map<number, number> {
+export function scaleShares(
+  shares: readonly (readonly [number, number])[],
+  total: number,
+): Map<number, number> {
   const sum = shares.reduce((all, [, percent]) => all + percent, 0);
   const exact = shares.map(([number, percent]) => ({ number, value: (percent * total) / sum }));
   const result = new Map(exact.map(({ number, value }) => [number, Math.floor(value)]));
@@ -55,16 +58,26 @@ function requireReady(functionName: string, revisions: readonly TrafficRevision[
   }
   if (revision.state === "ready") return;
   const why = revision.failure === undefined ? "" : `: ${revision.failure.message}`;
-  throw new PlatformError("not_ready", `revision ${revisionName(functionName, number)} is ${revision.state}${why}`, {
-    function: functionName,
-    revision: revisionName(functionName, number),
-    next: `hanzo-fn describe ${functionName}`,
-  });
+  throw new PlatformError(
+    "not_ready",
+    `revision ${revisionName(functionName, number)} is ${revision.state}${why}`,
+    {
+      function: functionName,
+      revision: revisionName(functionName, number),
+      next: `hanzo-fn describe ${functionName}`,
+    },
+  );
 }
 
-function planShare(functionName: string, revisions: readonly TrafficRevision[], number: number, percent: number): TrafficPlan {
+function planShare(
+  functionName: string,
+  revisions: readonly TrafficRevision[],
+  number: number,
+  percent: number,
+): TrafficPlan {
   if (percent > 0) requireReady(functionName, revisions, number);
-  else if (!revisions.some((revision) => revision.number === number)) requireReady(functionName, revisions, number);
+  else if (!revisions.some((revision) => revision.number === number))
+    requireReady(functionName, revisions, number);
   if (percent === 100) return { mode: "split", shares: new Map([[number, 100]]) };
   const others = revisions.filter((revision) => revision.number !== number);
   const holders = others.filter((revision) => revision.percent > 0);
@@ -81,7 +94,10 @@ function planShare(functionName: string, revisions: readonly TrafficRevision[], 
       throw new PlatformError(
         "no_other_revision",
         `no other revision of ${functionName} can take the remaining ${remainder} %`,
-        { function: functionName, next: `hanzo-fn traffic ${functionName} --revision ${number} --percent 100` },
+        {
+          function: functionName,
+          next: `hanzo-fn traffic ${functionName} --revision ${number} --percent 100`,
+        },
       );
     }
     shares = new Map([[heir.number, remainder]]);
@@ -95,10 +111,14 @@ function planRollback(functionName: string, revisions: readonly TrafficRevision[
   const current = Math.max(0, ...routed.map((revision) => revision.number));
   const target = mostRecentHolder(revisions.filter((revision) => revision.number < current));
   if (target === undefined) {
-    throw new PlatformError("no_other_revision", `${functionName} has no earlier revision that held traffic`, {
-      function: functionName,
-      next: `hanzo-fn revisions ${functionName}`,
-    });
+    throw new PlatformError(
+      "no_other_revision",
+      `${functionName} has no earlier revision that held traffic`,
+      {
+        function: functionName,
+        next: `hanzo-fn revisions ${functionName}`,
+      },
+    );
   }
   return { mode: "split", shares: new Map([[target.number, 100]]) };
 }
@@ -125,9 +145,12 @@ export function planTraffic(
     case "split": {
       const sum = [...wish.shares.values()].reduce((all, percent) => all + percent, 0);
       if (sum !== 100) {
-        throw new PlatformError("bad_request", `the percents sum to ${sum}, not to 100`, { function: functionName });
+        throw new PlatformError("bad_request", `the percents sum to ${sum}, not to 100`, {
+          function: functionName,
+        });
       }
-      for (const [number, percent] of wish.shares) if (percent > 0) requireReady(functionName, revisions, number);
+      for (const [number, percent] of wish.shares)
+        if (percent > 0) requireReady(functionName, revisions, number);
       return { mode: "split", shares: new Map([...wish.shares].filter(([, percent]) => percent > 0)) };
     }
     default:

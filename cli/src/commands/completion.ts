@@ -26,7 +26,10 @@ export const completion: Command = {
   description: "Names of functions, revisions, contexts and secrets are asked of the platform as you type.",
   args: [{ name: "shell", required: true, summary: "bash, zsh or fish", choices: ["bash", "zsh", "fish"] }],
   flags: [],
-  examples: ["source <(hanzo-fn completion bash)", "hanzo-fn completion fish > ~/.config/fish/completions/hanzo-fn.fish"],
+  examples: [
+    "source <(hanzo-fn completion bash)",
+    "hanzo-fn completion fish > ~/.config/fish/completions/hanzo-fn.fish",
+  ],
   run({ args, output }) {
     output.line(args[0] === "bash" ? BASH : args[0] === "zsh" ? ZSH : FISH);
     return Promise.resolve(EXIT.ok);

@@ -24,22 +24,17 @@ async function findManifest(source: string, cwd: string): Promise<{ path: string
     const text = await readText(path);
     if (text !== undefined) return { path, text };
   }
-  throw new UsageError(`there is no function.yaml in ${relative(cwd, source) || "."} nor here; hanzo-fn init makes one`);
+  throw new UsageError(
+    `there is no function.yaml in ${relative(cwd, source) || "."} nor here; hanzo-fn init makes one`,
+  );
 }
 
-/** The manifest with its name replaced; everything else, comments and lines included, stays as it is. */
-export async function withName(text: string, name: string | undefined): Promise<{ text: string; name: string | undefined }> {
-  const { parseDocument, isScalar } = await import("yaml");
-  const document = parseDocument(text, { maxAliasCount: 0 } as never);
-  const node = document.get("name", true);
-  if (!isScalar(node) || !node.range) {
-    return name === undefined ? { text, name: undefined } : { text: `name: ${name}\n${text}`, name };
-  }
-  if (name === undefined) return { text, name: String(node.value) };
-  return { text: text.slice(0, node.range[0]) + name + text.slice(node.range[1]), name };
-}
-
-async function waitUntilReady(client: Client, name: string, revision: string, progress: Progress): Promise<RevisionDetailJson> {
+async function waitUntilReady(
+  client: Client,
+  name: string,
+  revision: string,
+  progress: Progress,
+): Promise<RevisionDetailJson> {
   const path = `/v1/functions/${segment(name)}/revisions/${segment(revision)}?wait=30s`;
   for (;;) {
     const detail = await client.call<RevisionDetailJson>("GET", path);
@@ -51,9 +46,13 @@ async function waitUntilReady(client: Client, name: string, revision: string, pr
 function reportFailedRevision(invocation: Invocation, name: string, revision: RevisionDetailJson): number {
   const { output } = invocation;
   const failure = revision.failure;
-  output.problem(`error: revision ${revision.name} failed: ${failure?.message ?? "unknown reason"} (${failure?.code ?? "internal"})`);
+  output.problem(
+    `error: revision ${revision.name} failed: ${failure?.message ?? "unknown reason"} (${failure?.code ?? "internal"})`,
+  );
   for (const line of failure?.log_tail ?? []) output.problem(`  | ${line}`);
-  output.problem(`  next: mend the source and deploy again, or see hanzo-fn describe ${name}; the traffic stays where it was`);
+  output.problem(
+    `  next: mend the source and deploy again, or see hanzo-fn describe ${name}; the traffic stays where it was`,
+  );
   return failure === undefined ? EXIT.failure : exitCodeOf(failure.code);
 }
 
@@ -65,8 +64,19 @@ export const deploy: Command = {
     "has its traffic. Content that equals the current revision makes no new one.",
   args: [],
   flags: [
-    { name: "source", type: "string", value: "DIR", summary: "folder of the source (default .)", completes: "files" },
-    { name: "name", type: "string", value: "NAME", summary: "name of the function, instead of the manifest's" },
+    {
+      name: "source",
+      type: "string",
+      value: "DIR",
+      summary: "folder of the source (default .)",
+      completes: "files",
+    },
+    {
+      name: "name",
+      type: "string",
+      value: "NAME",
+      summary: "name of the function, instead of the manifest's",
+    },
     { name: "no-traffic", type: "boolean", summary: "give the new revision no traffic until it is routed" },
     { name: "no-wait", type: "boolean", summary: "return as soon as the deploy is accepted" },
   ],
@@ -75,9 +85,10 @@ export const deploy: Command = {
     const { flags, cwd, output } = invocation;
     const started = performance.now();
     const source = resolve(cwd, flags.text("source") ?? ".");
-    if (!(await stat(source).catch(() => undefined))?.isDirectory()) throw new UsageError(`${source} is no folder`);
+    if (!(await stat(source).catch(() => undefined))?.isDirectory())
+      throw new UsageError(`${source} is no folder`);
     const found = await findManifest(source, cwd);
-    const manifest = await withName(found.text, flags.text("name"));
+    const wanted = flags.text("name");
     const client = await createClient(invocation);
     const progress = createProgress(output);
 
@@ -88,24 +99,27 @@ export const deploy: Command = {
     progress.done(`Packed ${files.length} ${files.length === 1 ? "file" : "files"}, ${bytes(size)}`);
 
     progress.now("Uploading");
-    const { contentType, body } = multipart(manifest.text, archive(files));
-    const query = new URLSearchParams(flags.on("no-traffic") ? { no_traffic: "true" } : {});
-    const answer = await (manifest.name === undefined
-      ? client.upload<DeployAnswerJson>("POST", `/v1/functions?${query}`, contentType, body)
-      : client.upload<DeployAnswerJson>(
-          "PUT",
-          `/v1/functions/${segment(manifest.name)}?${new URLSearchParams({ ...Object.fromEntries(query), create: "true" })}`,
-          contentType,
-          body,
-        ));
+    const { contentType, body } = multipart(found.text, archive(files));
+    const query = new URLSearchParams({
+      update: "true",
+      ...(wanted === undefined ? {} : { name: wanted }),
+      ...(flags.on("no-traffic") ? { no_traffic: "true" } : {}),
+    });
+    const answer = await client.upload<DeployAnswerJson>("POST", `/v1/functions?${query}`, contentType, body);
     const name = answer.function.name;
     progress.done(
-      answer.new_revision ? `Uploaded; revision ${answer.revision.name}` : `Unchanged; revision ${answer.revision.name} is current`,
+      answer.new_revision
+        ? `Uploaded; revision ${answer.revision.name}`
+        : `Unchanged; revision ${answer.revision.name} is current`,
     );
     if (answer.changed.length > 0) output.note(`  applied at once: ${answer.changed.join(", ")}`);
     for (const warning of answer.warnings) output.note(`  warning: ${warning}`);
     if (flags.on("no-wait")) {
-      await output.result(answer, () => output.line(answer.function.url), () => [answer.revision.name]);
+      await output.result(
+        answer,
+        () => output.line(answer.function.url),
+        () => [answer.revision.name],
+      );
       return EXIT.ok;
     }
 
@@ -117,8 +131,11 @@ export const deploy: Command = {
     }
     const phases = Object.entries(revision.phases_ms).map(([phase, ms]) => `${phase} ${milliseconds(ms)}`);
     progress.done(`Ready${phases.length > 0 ? ` (${phases.join(", ")})` : ""}`);
-    for (const warning of revision.warnings) if (!answer.warnings.includes(warning)) output.note(`  warning: ${warning}`);
-    output.note(`Deployed ${name} in ${milliseconds(performance.now() - started)}; ${revision.percent}% of the traffic.`);
+    for (const warning of revision.warnings)
+      if (!answer.warnings.includes(warning)) output.note(`  warning: ${warning}`);
+    output.note(
+      `Deployed ${name} in ${milliseconds(performance.now() - started)}; ${revision.percent}% of the traffic.`,
+    );
     await output.result(
       { ...answer, revision },
       () => output.line(answer.function.url),

@@ -17,7 +17,9 @@ function printFunction(output: Output, detail: FunctionDetailJson): void {
   const callable = detail.invocable;
   output.line(`Callable:    ${callable.ok ? "yes" : `no: ${callable.reason ?? detail.state}`}`);
   if (callable.next !== undefined) output.line(`Next:        ${callable.next}`);
-  output.line(`Traffic:     ${trafficText(detail.traffic)} (${detail.traffic_mode === "latest" ? "follows the newest" : "split by hand"})`);
+  output.line(
+    `Traffic:     ${trafficText(detail.traffic)} (${detail.traffic_mode === "latest" ? "follows the newest" : "split by hand"})`,
+  );
   output.line(`Limits:      ${words(limits)}`);
   output.line(`Scaling:     ${words(scaling)}`);
   for (const warning of detail.warnings) output.line(`Warning:     ${warning}`);
@@ -25,7 +27,9 @@ function printFunction(output: Output, detail: FunctionDetailJson): void {
 
 function printRevision(output: Output, revision: RevisionDetailJson): void {
   output.line("");
-  output.line(`Revision ${revision.name}: ${revision.state}, version ${revision.version}, ${revision.percent}% of the traffic`);
+  output.line(
+    `Revision ${revision.name}: ${revision.state}, version ${revision.version}, ${revision.percent}% of the traffic`,
+  );
   if (revision.failure !== undefined) {
     output.line(`  ${revision.failure.code}: ${revision.failure.message}`);
     for (const line of revision.failure.log_tail) output.line(`  | ${line}`);

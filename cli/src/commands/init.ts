@@ -24,7 +24,13 @@ export const init: Command = {
   name: "init",
   summary: "Start a new function from a template",
   description: "Makes a folder with a handler, a manifest that your editor understands, and a test.",
-  args: [{ name: "folder", required: false, summary: "where to make it (default: a folder named like the function)" }],
+  args: [
+    {
+      name: "folder",
+      required: false,
+      summary: "where to make it (default: a folder named like the function)",
+    },
+  ],
   flags: [
     { name: "runtime", type: "string", value: "RUNTIME", summary: "python or typescript", choices: RUNTIMES },
     { name: "name", type: "string", value: "NAME", summary: "name of the function (default my-function)" },
@@ -32,16 +38,21 @@ export const init: Command = {
   ],
   examples: ["hanzo-fn init --runtime python --name my-function", "hanzo-fn init . --runtime typescript"],
   async run({ args, flags, cwd, output }) {
-    const name = flags.text("name") ?? (args[0] === undefined ? "my-function" : basename(resolve(cwd, args[0])));
+    const name =
+      flags.text("name") ?? (args[0] === undefined ? "my-function" : basename(resolve(cwd, args[0])));
     if (!/^[a-z][a-z0-9-]{0,38}[a-z0-9]$|^[a-z]$/.test(name)) {
-      throw new UsageError(`${JSON.stringify(name)} is no function name: lower-case letters, digits and hyphens, at most 40`);
+      throw new UsageError(
+        `${JSON.stringify(name)} is no function name: lower-case letters, digits and hyphens, at most 40`,
+      );
     }
     const folder = resolve(cwd, args[0] ?? name);
     const files = await templateFiles(flags.text("runtime") ?? "python");
     const existing = await readdir(folder, { recursive: true }).catch(() => [] as string[]);
     const clash = files.find((file) => existing.includes(file.path));
     if (clash !== undefined && !flags.on("force")) {
-      throw new UsageError(`${join(relative(cwd, folder) || ".", clash.path)} exists; --force writes over it`);
+      throw new UsageError(
+        `${join(relative(cwd, folder) || ".", clash.path)} exists; --force writes over it`,
+      );
     }
     for (const file of files) {
       const path = join(folder, file.path);

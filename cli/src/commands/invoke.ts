@@ -20,7 +20,10 @@ async function payloadOf({ flags, cwd }: Invocation): Promise<Payload> {
   if (data !== undefined) return { body: data, contentType: contentType ?? "application/json" };
   if (file !== undefined) {
     const body = file === "-" ? await readStdin() : await readFile(resolve(cwd, file));
-    return { body, contentType: contentType ?? (file.endsWith(".json") ? "application/json" : "application/octet-stream") };
+    return {
+      body,
+      contentType: contentType ?? (file.endsWith(".json") ? "application/json" : "application/octet-stream"),
+    };
   }
   const body = await readStdin();
   return body.length === 0
@@ -53,7 +56,12 @@ function summary(message: IncomingMessage, wallMs: number): string {
 }
 
 /** One call; streams the answer to stdout as it comes. */
-async function callOnce(client: Client, invocation: Invocation, url: string, payload: Payload): Promise<number> {
+async function callOnce(
+  client: Client,
+  invocation: Invocation,
+  url: string,
+  payload: Payload,
+): Promise<number> {
   const { output, flags } = invocation;
   const headers = headersOf(invocation);
   if (payload.contentType !== undefined) headers["content-type"] ??= payload.contentType;
@@ -64,7 +72,8 @@ async function callOnce(client: Client, invocation: Invocation, url: string, pay
     ...(payload.body === undefined ? {} : { body: payload.body }),
   });
   const status = message.statusCode ?? 0;
-  if (status >= 400 && message.headers["x-function-not-delivered"] !== undefined) throw await toApiError(message);
+  if (status >= 400 && message.headers["x-function-not-delivered"] !== undefined)
+    throw await toApiError(message);
   if (flags.on("include")) {
     output.line(`HTTP/1.1 ${status}`);
     for (let i = 0; i < message.rawHeaders.length; i += 2) {
@@ -86,16 +95,51 @@ async function callOnce(client: Client, invocation: Invocation, url: string, pay
 export const invoke: Command = {
   name: "invoke",
   summary: "Call a function and print its answer",
-  description: "The body is --data, --file, or standard input. The answer goes to stdout as it comes; one line about it to stderr.",
+  description:
+    "The body is --data, --file, or standard input. The answer goes to stdout as it comes; one line about it to stderr.",
   args: [{ name: "name", required: true, summary: "the function", completes: "functions" }],
   flags: [
     { name: "data", short: "d", type: "string", value: "JSON", summary: "the body" },
-    { name: "file", type: "string", value: "PATH", summary: "take the body from a file; - is standard input", completes: "files" },
-    { name: "header", short: "H", type: "strings", value: "'NAME: VALUE'", summary: "send a header; may be repeated" },
-    { name: "content-type", type: "string", value: "TYPE", summary: "type of the body (default application/json)" },
-    { name: "method", short: "X", type: "string", value: "METHOD", summary: "method with --path (default POST)" },
-    { name: "path", type: "string", value: "PATH", summary: "call this HTTP-trigger path instead of /invoke" },
-    { name: "revision", type: "string", value: "REVISION", summary: "call this revision, whatever the split", completes: "revisions" },
+    {
+      name: "file",
+      type: "string",
+      value: "PATH",
+      summary: "take the body from a file; - is standard input",
+      completes: "files",
+    },
+    {
+      name: "header",
+      short: "H",
+      type: "strings",
+      value: "'NAME: VALUE'",
+      summary: "send a header; may be repeated",
+    },
+    {
+      name: "content-type",
+      type: "string",
+      value: "TYPE",
+      summary: "type of the body (default application/json)",
+    },
+    {
+      name: "method",
+      short: "X",
+      type: "string",
+      value: "METHOD",
+      summary: "method with --path (default POST)",
+    },
+    {
+      name: "path",
+      type: "string",
+      value: "PATH",
+      summary: "call this HTTP-trigger path instead of /invoke",
+    },
+    {
+      name: "revision",
+      type: "string",
+      value: "REVISION",
+      summary: "call this revision, whatever the split",
+      completes: "revisions",
+    },
     { name: "repeat", type: "string", value: "N", summary: "call N times, one after the other" },
     { name: "include", short: "i", type: "boolean", summary: "print status and headers too" },
   ],
@@ -109,7 +153,8 @@ export const invoke: Command = {
     const payload = await payloadOf(invocation);
     const repeat = Number(invocation.flags.text("repeat") ?? "1");
     if (!Number.isInteger(repeat) || repeat < 1) throw new UsageError("--repeat takes a whole number from 1");
-    const path = invocation.flags.text("path") ?? `/v1/functions/${segment(invocation.args[0] as string)}/invoke`;
+    const path =
+      invocation.flags.text("path") ?? `/v1/functions/${segment(invocation.args[0] as string)}/invoke`;
     let worst: number = EXIT.ok;
     for (let i = 0; i < repeat; i++) {
       worst = Math.max(worst, await callOnce(client, invocation, client.invokeServer + path, payload));

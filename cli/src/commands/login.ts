@@ -10,7 +10,12 @@ export const login: Command = {
   description: "The key is checked against the platform first, then kept in a file that only you can read.",
   args: [],
   flags: [
-    { name: "name", type: "string", value: "NAME", summary: "name of the context (default: the server's host)" },
+    {
+      name: "name",
+      type: "string",
+      value: "NAME",
+      summary: "name of the context (default: the server's host)",
+    },
     { name: "token-stdin", type: "boolean", summary: "read the token from standard input" },
   ],
   examples: ["hanzo-fn login --server https://fn.example.com --token-stdin < token.txt"],

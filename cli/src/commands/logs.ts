@@ -11,7 +11,9 @@ function printEntry(output: Output, entry: LogEntryJson): void {
   const fields = entry.fields === undefined ? "" : ` ${JSON.stringify(entry.fields)}`;
   const request = entry.request_id === undefined ? "" : ` ${entry.request_id}`;
   const wide = output.format === "wide" ? ` ${entry.instance} ${entry.stream}` : "";
-  output.line(`${entry.ts} ${entry.level.padEnd(5)} ${entry.revision.slice(-5)}${wide}${request} ${entry.msg}${fields}`);
+  output.line(
+    `${entry.ts} ${entry.level.padEnd(5)} ${entry.revision.slice(-5)}${wide}${request} ${entry.msg}${fields}`,
+  );
 }
 
 export const logs: Command = {
@@ -20,11 +22,22 @@ export const logs: Command = {
   args: [{ name: "name", required: true, summary: "the function", completes: "functions" }],
   flags: [
     { name: "follow", short: "f", type: "boolean", summary: "go on with new lines as they come" },
-    { name: "since", type: "string", value: "TIME", summary: "RFC 3339, or a duration back from now, for example 10m" },
+    {
+      name: "since",
+      type: "string",
+      value: "TIME",
+      summary: "RFC 3339, or a duration back from now, for example 10m",
+    },
     { name: "until", type: "string", value: "TIME", summary: "RFC 3339, or a duration back from now" },
     { name: "level", type: "string", value: "LEVEL", summary: "this level and above", choices: LOG_LEVELS },
     { name: "request-id", type: "string", value: "ID", summary: "only lines of this call" },
-    { name: "revision", type: "string", value: "REVISION", summary: "only this revision", completes: "revisions" },
+    {
+      name: "revision",
+      type: "string",
+      value: "REVISION",
+      summary: "only this revision",
+      completes: "revisions",
+    },
     { name: "limit", type: "string", value: "N", summary: "at most the last N lines (default 200)" },
   ],
   examples: ["hanzo-fn logs my-function --follow", "hanzo-fn logs my-function --since 10m --level error"],

@@ -9,7 +9,12 @@ export const metrics: Command = {
   summary: "Show invocations, latency, errors and cold starts",
   args: [{ name: "name", required: true, summary: "the function", completes: "functions" }],
   flags: [
-    { name: "since", type: "string", value: "TIME", summary: "RFC 3339, or a duration back from now (default 1h)" },
+    {
+      name: "since",
+      type: "string",
+      value: "TIME",
+      summary: "RFC 3339, or a duration back from now (default 1h)",
+    },
     { name: "until", type: "string", value: "TIME", summary: "end of the window (default now)" },
   ],
   examples: ["hanzo-fn metrics my-function", "hanzo-fn metrics my-function --since 24h -o json"],
@@ -24,7 +29,10 @@ export const metrics: Command = {
       "GET",
       `/v1/functions/${segment(invocation.args[0] as string)}/metrics?${query}`,
     );
-    const rows: (FiguresJson & { revision: string })[] = [{ ...answer, revision: "all" }, ...answer.revisions];
+    const rows: (FiguresJson & { revision: string })[] = [
+      { ...answer, revision: "all" },
+      ...answer.revisions,
+    ];
     await invocation.output.result(answer, () =>
       printTable(
         invocation.output,

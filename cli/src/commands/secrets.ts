@@ -10,7 +10,8 @@ async function valueOf(argument: string): Promise<{ name: string; value: string 
   const equals = argument.indexOf("=");
   if (equals > 0) return { name: argument.slice(0, equals), value: argument.slice(equals + 1) };
   const value = (await readStdin()).toString("utf8").replace(/\r?\n$/, "");
-  if (value === "") throw new UsageError("the value is empty; give NAME=VALUE, or the value on standard input");
+  if (value === "")
+    throw new UsageError("the value is empty; give NAME=VALUE, or the value on standard input");
   return { name: argument, value };
 }
 
@@ -20,7 +21,12 @@ export const secrets: Command = {
   description: "Values are encrypted at rest and never shown again. Functions name them under `secrets:`.",
   args: [
     { name: "action", required: true, summary: "set, list or unset", choices: ["set", "list", "unset"] },
-    { name: "name", required: false, summary: "NAME=VALUE, or NAME with the value on stdin", completes: "secrets" },
+    {
+      name: "name",
+      required: false,
+      summary: "NAME=VALUE, or NAME with the value on stdin",
+      completes: "secrets",
+    },
   ],
   flags: [],
   examples: [

@@ -16,7 +16,9 @@ export async function printTraffic(output: Output, answer: TrafficJson): Promise
         ],
         answer.traffic,
       );
-      output.note(answer.mode === "latest" ? "Traffic follows the newest ready revision." : "Traffic is split by hand.");
+      output.note(
+        answer.mode === "latest" ? "Traffic follows the newest ready revision." : "Traffic is split by hand.",
+      );
     },
     () => answer.traffic.map((row) => row.revisionName),
   );
@@ -46,11 +48,13 @@ function wishOf({ flags }: Invocation): object | undefined {
   const percent = flags.text("percent");
   const shares = flags.texts("split");
   const given = [flags.on("latest"), revision !== undefined || percent !== undefined, shares.length > 0];
-  if (given.filter(Boolean).length > 1) throw new UsageError("take one of --latest, --revision with --percent, --split");
+  if (given.filter(Boolean).length > 1)
+    throw new UsageError("take one of --latest, --revision with --percent, --split");
   if (flags.on("latest")) return { latest: true };
   if (shares.length > 0) return { traffic: parseSplit(shares) };
   if (revision === undefined && percent === undefined) return undefined;
-  if (revision === undefined || percent === undefined) throw new UsageError("--revision and --percent go together");
+  if (revision === undefined || percent === undefined)
+    throw new UsageError("--revision and --percent go together");
   return { revision, percent: percentOf(percent) };
 }
 
@@ -71,7 +75,12 @@ export const traffic: Command = {
       completes: "revisions",
     },
     { name: "percent", type: "string", value: "N", summary: "its share, 0 to 100" },
-    { name: "split", type: "strings", value: "REVISION=PERCENT", summary: "the whole split; give one per revision" },
+    {
+      name: "split",
+      type: "strings",
+      value: "REVISION=PERCENT",
+      summary: "the whole split; give one per revision",
+    },
     { name: "latest", type: "boolean", summary: "follow the newest ready revision again" },
   ],
   examples: [

@@ -20,7 +20,11 @@ function createSchemaPool(): { reference(schema: z.ZodType): Json; schemas: Json
   return {
     schemas,
     reference(schema) {
-      const { $defs, $schema: _, ...rest } = z.toJSONSchema(schema, { io: "output", target: "draft-2020-12" }) as Json;
+      const {
+        $defs,
+        $schema: _,
+        ...rest
+      } = z.toJSONSchema(schema, { io: "output", target: "draft-2020-12" }) as Json;
       const text = JSON.stringify(rest).replaceAll('"#/$defs/', '"#/components/schemas/');
       for (const [name, definition] of Object.entries(($defs ?? {}) as Json)) {
         const { $schema: _schema, id: _id, ...body } = definition as Json;
@@ -116,7 +120,8 @@ function operationObject(operation: Operation, reference: (schema: z.ZodType) =>
   const responses: Json = {
     [operation.status]: { description: operation.summary, ...(content === undefined ? {} : { content }) },
   };
-  const codes = operation.permission === "public" ? operation.errors : [...operation.errors, ...COMMON_ERRORS];
+  const codes =
+    operation.permission === "public" ? operation.errors : [...operation.errors, ...COMMON_ERRORS];
   for (const code of codes.toSorted((a, b) => errorTable[a].status - errorTable[b].status)) {
     const status = errorTable[code].status;
     const known = responses[status] as { description: string } | undefined;
@@ -131,7 +136,10 @@ function operationObject(operation: Operation, reference: (schema: z.ZodType) =>
     tags: [operation.tag],
     ...(operation.permission === "public"
       ? { security: [] }
-      : { "x-permission": operation.permission, description: `Needs the permission \`${operation.permission}\`.` }),
+      : {
+          "x-permission": operation.permission,
+          description: `Needs the permission \`${operation.permission}\`.`,
+        }),
     parameters,
     ...(operation.request === undefined ? {} : { requestBody: requestBody(operation.request, reference) }),
     responses,

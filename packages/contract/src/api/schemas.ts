@@ -163,8 +163,14 @@ const paginationSchema = z
   })
   .meta({ id: "Pagination" });
 
-export const functionListSchema = z.object({ functions: z.array(functionSchema), pagination: paginationSchema });
-export const revisionListSchema = z.object({ revisions: z.array(revisionSchema), pagination: paginationSchema });
+export const functionListSchema = z.object({
+  functions: z.array(functionSchema),
+  pagination: paginationSchema,
+});
+export const revisionListSchema = z.object({
+  revisions: z.array(revisionSchema),
+  pagination: paginationSchema,
+});
 export const triggerListSchema = z.object({ triggers: z.array(triggerSchema), pagination: paginationSchema });
 
 export const deployAnswerSchema = z
@@ -220,7 +226,9 @@ export const metricsSchema = z
     until: time,
     ...figures,
     revisions: z.array(z.object({ revision: z.string(), ...figures })),
-    series: z.array(z.object({ minute: time, invocations: count, errors: count, timeouts: count, cold_starts: count })),
+    series: z.array(
+      z.object({ minute: time, invocations: count, errors: count, timeouts: count, cold_starts: count }),
+    ),
   })
   .meta({ id: "Metrics" });
 
@@ -266,7 +274,9 @@ export const healthSchema = z
   })
   .meta({ id: "Health" });
 
-export const secretListSchema = z.object({ secrets: z.array(z.object({ name: z.string(), updated_at: time })) });
+export const secretListSchema = z.object({
+  secrets: z.array(z.object({ name: z.string(), updated_at: time })),
+});
 export const secretValueSchema = z.strictObject({ value: z.string().min(1).max(65_536) });
 
 const page = {
@@ -282,14 +292,17 @@ export const functionListQuerySchema = z.strictObject({
   trigger: z.string().optional(),
 });
 export const deployQuerySchema = z.strictObject({
-  create: flag.optional().meta({ description: "PUT only: create the function where it does not exist." }),
+  name: z.string().optional().meta({ description: "Name of the function, instead of the manifest's." }),
+  update: flag.optional().meta({ description: "POST only: update the function where it exists." }),
   no_traffic: flag.optional().meta({ description: "The new revision gets no traffic until it is routed." }),
 });
 export const waitQuerySchema = z.strictObject({
   wait: z
     .string()
     .optional()
-    .meta({ description: "A duration of at most 60s: answer when the revision is ready or failed, or then." }),
+    .meta({
+      description: "A duration of at most 60s: answer when the revision is ready or failed, or then.",
+    }),
 });
 export const logQuerySchema = z.strictObject({
   follow: flag.optional(),

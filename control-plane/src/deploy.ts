@@ -1,0 +1,255 @@
+import { hash } from "node:crypto";
+import { createReadStream } from "node:fs";
+import { type Blobs, sourceKey } from "@hanzo-fn/blobs";
+import {
+  type ErrorDetail,
+  type Manifest,
+  manifestIdentity,
+  PlatformError,
+  triggerKey,
+  ulid,
+} from "@hanzo-fn/contract";
+import type { Clock } from "@hanzo-fn/lifecycle";
+import type {
+  FunctionRow,
+  JsonObject,
+  RevisionRow,
+  RouteConflict,
+  Store,
+  StoreTransaction,
+  WantedRoute,
+} from "@hanzo-fn/store";
+
+/** The canonical archive that the source reader leaves behind. */
+export interface DeploySource {
+  /** SHA-256 of the sorted (path, mode, bytes). */
+  readonly digest: string;
+  readonly archivePath: string;
+}
+
+export interface DeployRequest {
+  readonly org: string;
+  readonly mode: "create" | "update" | "upsert";
+  readonly manifest: Manifest;
+  /** The manifest in its canonical JSON form, as it is kept and shown. */
+  readonly manifestJson: JsonObject;
+  /** Undefined: the source of the newest revision. */
+  readonly source: DeploySource | undefined;
+  readonly noTraffic: boolean;
+}
+
+export interface DeployResult {
+  readonly function: FunctionRow;
+  readonly revision: RevisionRow;
+  readonly created: boolean;
+  readonly newRevision: boolean;
+  /** Parts of the function that changed without a revision. */
+  readonly changed: readonly string[];
+}
+
+export interface DeployDependencies {
+  readonly store: Store;
+  readonly blobs: Blobs;
+  readonly clock: Pick<Clock, "now">;
+  /** True where the secret exists. */
+  readonly hasSecret: (org: string, name: string, functionName: string) => Promise<boolean>;
+}
+
+const COMPONENT = "control-plane";
+
+async function requireSecrets(deps: DeployDependencies, { org, manifest }: DeployRequest): Promise<void> {
+  const missing: ErrorDetail[] = [];
+  for (const secret of manifest.secrets) {
+    if (await deps.hasSecret(org, secret.name, manifest.name)) continue;
+    missing.push({ path: "secrets", value: secret.name, rule: `the secret ${secret.name} does not exist` });
+  }
+  const first = missing[0];
+  if (first === undefined) return;
+  throw new PlatformError("missing_secret", missing.map((detail) => detail.rule).join("; "), {
+    component: COMPONENT,
+    function: manifest.name,
+    details: missing,
+    next: `hanzo-fn secrets set ${String(first.value)}`,
+  });
+}
+
+/** What makes two revisions the same: their own fields of the manifest, and the sorted (path, mode, bytes) of the source. */
+export function revisionIdentity(manifest: Manifest, sourceDigest: string): string {
+  return hash("sha256", `${manifestIdentity(manifest)}\n${sourceDigest}`, "hex");
+}
+
+const APPLIES_AT_ONCE = ["description", "scaling", "triggers", "network"] as const;
+
+/** Parts of the function, not of a revision, in which two manifests differ. */
+export function changedParts(before: JsonObject, after: JsonObject): string[] {
+  return APPLIES_AT_ONCE.filter((part) => JSON.stringify(before[part]) !== JSON.stringify(after[part]));
+}
+
+function routesOf(manifest: Manifest, triggerIds: readonly string[]): WantedRoute[] {
+  return manifest.triggers.flatMap((trigger, i) =>
+    trigger.type === "http"
+      ? trigger.methods.map((method) => ({
+          triggerId: triggerIds[i] as string,
+          auth: trigger.auth,
+          path: trigger.path,
+          method,
+        }))
+      : [],
+  );
+}
+
+function routeConflict(functionName: string, conflicts: readonly RouteConflict[]): PlatformError {
+  const details = conflicts.map(({ path, method, owner }) => ({
+    path: "triggers",
+    value: `${method} ${path}`,
+    rule: `${method} ${path} is ${owner === undefined ? "taken" : `taken by function ${owner}`}`,
+  }));
+  return new PlatformError("route_conflict", details.map((detail) => detail.rule).join("; "), {
+    component: COMPONENT,
+    function: functionName,
+    details,
+    next: "choose another path or method for the http trigger",
+  });
+}
+
+async function writeTriggers(tx: StoreTransaction, request: DeployRequest, now: Date): Promise<void> {
+  const { org, manifest, manifestJson } = request;
+  const specs = manifestJson["triggers"] as JsonObject[];
+  const wanted = manifest.triggers.map((trigger, i) => ({
+    type: trigger.type,
+    key: triggerKey(trigger, manifest.name),
+    spec: specs[i] as JsonObject,
+  }));
+  const rows = await tx.triggers.replace(org, manifest.name, wanted, () => `trg_${ulid(now.getTime())}`, now);
+  const claim = await tx.httpRoutes.claim(
+    org,
+    manifest.name,
+    routesOf(
+      manifest,
+      rows.map((row) => row.id),
+    ),
+  );
+  if (!claim.claimed) throw routeConflict(manifest.name, claim.conflicts);
+}
+
+async function writeFunction(
+  tx: StoreTransaction,
+  request: DeployRequest,
+  existing: FunctionRow | undefined,
+  now: Date,
+): Promise<FunctionRow> {
+  const { org, manifest, manifestJson, noTraffic } = request;
+  const fields = {
+    manifest: manifestJson,
+    description: manifest.description ?? "",
+    scaling: manifest.scaling,
+    network: manifest.network,
+  };
+  const mode = noTraffic ? ({ trafficMode: "split" } as const) : {};
+  const row =
+    existing === undefined
+      ? await tx.functions.insert(
+          { org, name: manifest.name, ...fields, trafficMode: "latest", ...mode },
+          now,
+        )
+      : await tx.functions.update(org, manifest.name, { ...fields, ...mode }, now);
+  if (row === undefined) {
+    throw new PlatformError("conflict", `function ${manifest.name} was changed at the same time`, {
+      component: COMPONENT,
+      function: manifest.name,
+      next: "deploy again",
+    });
+  }
+  return row;
+}
+
+function checkMode({ mode, manifest }: DeployRequest, existing: FunctionRow | undefined): void {
+  if (mode === "create" && existing !== undefined) {
+    throw new PlatformError("conflict", `function ${manifest.name} exists`, {
+      component: COMPONENT,
+      function: manifest.name,
+      next: `update it with PUT /v1/functions/${manifest.name}`,
+    });
+  }
+  if (mode === "update" && existing === undefined) {
+    throw new PlatformError("not_found", `function ${manifest.name} does not exist`, {
+      component: COMPONENT,
+      function: manifest.name,
+      next: "create it with POST /v1/functions, or with ?create=true",
+    });
+  }
+}
+
+function requireDigest(request: DeployRequest, newest: RevisionRow | undefined): string {
+  const digest = request.source?.digest ?? newest?.sourceDigest;
+  if (digest !== undefined) return digest;
+  throw new PlatformError("bad_request", "the source archive is missing", {
+    component: COMPONENT,
+    function: request.manifest.name,
+    next: "send it as the multipart field `source`",
+  });
+}
+
+/**
+ * One transaction: all of a deploy is there, or nothing of it. The archive goes to the blobs before it, so that a
+ * row never refers to bytes that are not there; bytes that no row refers to are garbage.
+ */
+export async function deploy(deps: DeployDependencies, request: DeployRequest): Promise<DeployResult> {
+  const { org, manifest } = request;
+  await requireSecrets(deps, request);
+  if (request.source !== undefined) {
+    await deps.blobs.putIfAbsent(
+      sourceKey(org, request.source.digest),
+      createReadStream(request.source.archivePath),
+    );
+  }
+  return deps.store.withTransaction(async (tx) => {
+    const now = new Date(deps.clock.now());
+    await tx.lockFunction(org, manifest.name);
+    const existing = await tx.functions.get(org, manifest.name);
+    checkMode(request, existing);
+    const newest = existing === undefined ? undefined : await tx.revisions.newest(org, manifest.name);
+    const sourceDigest = requireDigest(request, newest);
+    const identity = revisionIdentity(manifest, sourceDigest);
+    const same = newest !== undefined && newest.identity === identity && newest.state !== "failed";
+    const row = await writeFunction(tx, request, existing, now);
+    await writeTriggers(tx, request, now);
+    const revision = same ? newest : await insertRevision(tx, request, identity, sourceDigest, now);
+    await tx.notifyChange(org, manifest.name);
+    return {
+      function: row,
+      revision,
+      created: existing === undefined,
+      newRevision: !same,
+      changed: existing === undefined ? [] : changedParts(existing.manifest, request.manifestJson),
+    };
+  });
+}
+
+async function insertRevision(
+  tx: StoreTransaction,
+  { org, manifest }: DeployRequest,
+  identity: string,
+  sourceDigest: string,
+  now: Date,
+): Promise<RevisionRow> {
+  const number = await tx.functions.allocateRevision(org, manifest.name);
+  if (number === undefined)
+    throw new PlatformError("internal", "the function vanished inside its own transaction");
+  return tx.revisions.insert(
+    {
+      org,
+      function: manifest.name,
+      number,
+      identity,
+      sourceDigest,
+      version: manifest.version,
+      runtime: manifest.runtime,
+      entry: manifest.entry,
+      resources: manifest.resources,
+      environment: manifest.environment,
+      secrets: Object.fromEntries(manifest.secrets.map((secret) => [secret.env, secret.name])),
+    },
+    now,
+  );
+}

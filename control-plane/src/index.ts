@@ -1,0 +1,7 @@
+export { createApp, type AppDependencies, type Handlers } from "./app.ts";
+export type { Control, InvokeAnswer, InvokeRequest } from "./control.ts";
+export type { View } from "./present.ts";
+export { createReconciler, type Reconciler } from "./reconcile.ts";
+export { createHandlers } from "./routes/index.ts";
+export type { SecretAdmin } from "./secrets-admin.ts";
+export { type ApiServer, createApiServer } from "./server.ts";

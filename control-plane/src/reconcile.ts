@@ -1,0 +1,176 @@
+import { EventEmitter } from "node:events";
+import type { Deployer, RevisionStatus } from "@hanzo-fn/engine";
+import { type Backoff, backoffDelay, type Clock, type Service } from "@hanzo-fn/lifecycle";
+import type { RevisionRow, Store } from "@hanzo-fn/store";
+import type { Logger } from "@hanzo-fn/telemetry";
+import { desiredFunction } from "./desired.ts";
+import { planLatest } from "./traffic.ts";
+import { trafficRevision } from "./traffic-rows.ts";
+
+export interface ReconcilerDependencies {
+  readonly store: Store;
+  readonly deployer: Deployer;
+  readonly clock: Clock;
+  readonly log: Logger;
+  /** Brings the proxies of this process up to date; awaited before anyone hears of the change. */
+  readonly refreshRoutes: (org: string, functionName: string) => Promise<void>;
+}
+
+export interface Reconciler extends Service {
+  /** Looks at this function again, soon. Resolves when it has been looked at. */
+  kick(org: string, functionName: string): Promise<void>;
+  /** Resolves when nothing is under way for this function. */
+  settled(org: string, functionName: string): Promise<void>;
+  /** Resolves at the next change of this function, or after `timeoutMs`. */
+  changed(org: string, functionName: string, timeoutMs: number, signal: AbortSignal): Promise<void>;
+}
+
+const RETRY: Backoff = { initialMs: 500, factor: 2, maxMs: 30_000 };
+
+interface Work {
+  /** Asked for again while it ran. */
+  dirty: boolean;
+  readonly done: Promise<void>;
+}
+
+function sameObservation(row: RevisionRow, status: RevisionStatus): boolean {
+  return (
+    row.state === status.state &&
+    JSON.stringify(row.failure?.message) === JSON.stringify(status.failure?.message)
+  );
+}
+
+/**
+ * Level-triggered: a key says what to look at, the store says what is wished for, the engine what is.
+ * A restart, a missed notification and a duplicate one are the same code path.
+ */
+export function createReconciler(deps: ReconcilerDependencies): Reconciler {
+  const { store, deployer, clock, log, refreshRoutes } = deps;
+  const work = new Map<string, Work>();
+  const events = new EventEmitter().setMaxListeners(0);
+  const stopped = new AbortController();
+
+  const lookAt = async (org: string, name: string): Promise<void> => {
+    const aggregate = await store.loadFunction(org, name);
+    if (aggregate === undefined) await deployer.remove({ org, function: name }, stopped.signal);
+    else await deployer.apply(desiredFunction(aggregate), stopped.signal);
+    await refreshRoutes(org, name);
+    events.emit(`${org}/${name}`);
+  };
+
+  const runUntilClean = async (org: string, name: string, current: () => Work | undefined): Promise<void> => {
+    for (let attempt = 0; !stopped.signal.aborted;) {
+      const mine = current();
+      if (mine !== undefined) mine.dirty = false;
+      try {
+        await lookAt(org, name);
+        attempt = 0;
+      } catch (error) {
+        if (stopped.signal.aborted) return;
+        log.error("reconcile failed", { error, org_id: org, function: name, attempt: ++attempt });
+        await clock.sleep(backoffDelay(RETRY, attempt), stopped.signal).catch(() => {});
+        continue;
+      }
+      if (current()?.dirty !== true) return;
+    }
+  };
+
+  const kick = (org: string, name: string): Promise<void> => {
+    const key = `${org}/${name}`;
+    const running = work.get(key);
+    if (running !== undefined) {
+      running.dirty = true;
+      return running.done;
+    }
+    const done = runUntilClean(org, name, () => work.get(key)).finally(() => work.delete(key));
+    work.set(key, { dirty: false, done });
+    return done;
+  };
+
+  /** Writes down what the engine saw; a revision that became ready takes the traffic where it follows the latest. */
+  const record = async (status: RevisionStatus): Promise<void> => {
+    const { org, function: name, number } = status.ref;
+    const changed = await store.withTransaction(async (tx) => {
+      await tx.lockFunction(org, name);
+      const row = await tx.revisions.get(org, name, number);
+      // What is ready stays ready: a crash loop later on is shown from the engine, not written down.
+      if (
+        row === undefined ||
+        row.state === "ready" ||
+        row.state === "failed" ||
+        sameObservation(row, status)
+      )
+        return false;
+      const now = new Date(clock.now());
+      const ready = status.state === "ready";
+      await tx.revisions.observe(org, name, number, {
+        state: status.state,
+        failure: status.failure ?? null,
+        phasesMs: status.phasesMs,
+        warnings: status.warnings,
+        ...(ready ? { readyAt: now, proven: true } : {}),
+      });
+      const owner = await tx.functions.get(org, name);
+      if (ready && owner?.trafficMode === "latest") {
+        const rows = await tx.revisions.list(org, name);
+        await tx.revisions.setTraffic(org, name, planLatest(rows.map(trafficRevision)).shares, now);
+      }
+      await tx.functions.touch(org, name, now);
+      await tx.notifyChange(org, name);
+      return true;
+    });
+    if (changed) await kick(org, name);
+  };
+
+  const recordUntilWritten = async (status: RevisionStatus): Promise<void> => {
+    for (let attempt = 1; !stopped.signal.aborted; attempt++) {
+      try {
+        return await record(status);
+      } catch (error) {
+        log.warn("state of a revision not written yet", {
+          error,
+          function: status.ref.function,
+          revision: status.ref.name,
+        });
+        await clock.sleep(backoffDelay(RETRY, attempt), stopped.signal).catch(() => {});
+      }
+    }
+  };
+
+  const kickAll = async (): Promise<void> => {
+    for await (const { function: row } of store.loadAll()) await kick(row.org, row.name);
+  };
+
+  return {
+    name: "reconciler",
+    kick,
+    settled: async (org, name) => work.get(`${org}/${name}`)?.done,
+    changed: (org, name, timeoutMs, signal) =>
+      new Promise((resolve) => {
+        const finish = (): void => {
+          clearTimeout(timer);
+          events.off(`${org}/${name}`, finish);
+          signal.removeEventListener("abort", finish);
+          resolve();
+        };
+        const timer = setTimeout(finish, timeoutMs);
+        events.on(`${org}/${name}`, finish);
+        signal.addEventListener("abort", finish);
+      }),
+    async start() {
+      deployer.observe((status) => void recordUntilWritten(status), stopped.signal);
+      await kickAll();
+      store.onChange(
+        {
+          onChange: (org, name) => void kick(org, name),
+          onResync: () => void kickAll().catch((error: unknown) => log.error("resync failed", { error })),
+        },
+        stopped.signal,
+      );
+    },
+    async stop() {
+      stopped.abort(new Error("the reconciler is stopping"));
+      await Promise.allSettled(Array.from(work.values(), ({ done }) => done));
+    },
+  };
+}

@@ -1,0 +1,124 @@
+import { parseManifest, PlatformError, toCanonicalJson, type ManifestOptions } from "@hanzo-fn/contract";
+import type { deployQuerySchema, functionListQuerySchema } from "@hanzo-fn/contract/api";
+import type { FunctionAggregate, JsonObject } from "@hanzo-fn/store";
+import type { z } from "zod";
+import { type Call, type Handlers, jsonResponse } from "../app.ts";
+import type { Control } from "../control.ts";
+import { deploy, type DeployRequest } from "../deploy.ts";
+import { functionDetailJson, functionJson, paginationOf, revisionJson } from "../present.ts";
+import { requireFunction } from "../queries.ts";
+import { readSource } from "../source/index.ts";
+import { readUpload } from "../upload.ts";
+
+type Own = "listFunctions" | "createFunction" | "getFunction" | "updateFunction" | "deleteFunction";
+type DeployQuery = z.infer<typeof deployQuerySchema>;
+
+function parsed(text: string, options: ManifestOptions) {
+  const result = parseManifest(text, options);
+  if (!result.ok) throw result.error;
+  return result;
+}
+
+async function runDeploy(
+  control: Control,
+  call: Call,
+  mode: DeployRequest["mode"],
+  name: string | undefined,
+  status: number,
+) {
+  const { org } = call;
+  const query = call.query as DeployQuery;
+  const { maxManifestBytes, source: sourceLimits } = control.limits;
+  const upload = await readUpload(call.incoming, { maxManifestBytes }, (stream) =>
+    readSource(stream, { limits: sourceLimits, tempDir: control.tempDir, signal: call.signal }),
+  );
+  await using source = upload.source;
+  const { manifest, warnings } = parsed(upload.manifest, {
+    ...control.manifestOptions,
+    limits: { maxManifestBytes },
+    name: query.name ?? name,
+  });
+  const result = await deploy(control, {
+    org,
+    mode,
+    manifest,
+    manifestJson: toCanonicalJson(manifest) as JsonObject,
+    source,
+    noTraffic: query.no_traffic === true,
+  });
+  void control.reconciler.kick(org, manifest.name);
+  const aggregate: FunctionAggregate = await requireFunction(control.store, org, manifest.name);
+  return jsonResponse(
+    {
+      function: functionJson(aggregate, control.view),
+      revision: revisionJson(result.revision, control.view),
+      created: result.created,
+      new_revision: result.newRevision,
+      changed: result.changed,
+      warnings: warnings.map((warning) =>
+        warning.path === undefined ? warning.rule : `${warning.path}: ${warning.rule}`,
+      ),
+    },
+    status,
+  );
+}
+
+async function list(control: Control, call: Call): Promise<Response> {
+  const { page, pageSize, runtime, trigger } = call.query as z.infer<typeof functionListQuerySchema>;
+  const found = await control.store.functions.list({ org: call.org, page, pageSize, runtime, trigger });
+  const aggregates = await Promise.all(
+    found.items.map((row) => control.store.loadFunction(row.org, row.name)),
+  );
+  return jsonResponse({
+    functions: aggregates.filter((one) => one !== undefined).map((one) => functionJson(one, control.view)),
+    pagination: paginationOf(page, pageSize, found.total),
+  });
+}
+
+async function remove(control: Control, call: Call): Promise<Response> {
+  const name = call.params["name"] as string;
+  const { store } = control;
+  await requireFunction(store, call.org, name);
+  await store.withTransaction(async (tx) => {
+    await tx.lockFunction(call.org, name);
+    await tx.functions.delete(call.org, name);
+    await tx.notifyChange(call.org, name);
+  });
+  await control.reconciler.kick(call.org, name);
+  await store.logLines.deleteFunction(call.org, name);
+  await store.figures.deleteFunction(call.org, name);
+  control.forget(call.org, name);
+  return new Response(null, { status: 204 });
+}
+
+export function functionHandlers(control: Control): Pick<Handlers, Own> {
+  return {
+    listFunctions: (call) => list(control, call),
+    createFunction: (call) =>
+      runDeploy(
+        control,
+        call,
+        (call.query as DeployQuery).update === true ? "upsert" : "create",
+        undefined,
+        201,
+      ),
+    getFunction: async (call) =>
+      jsonResponse(
+        functionDetailJson(
+          await requireFunction(control.store, call.org, call.params["name"] as string),
+          control.view,
+        ),
+      ),
+    updateFunction: (call) => {
+      const name = call.params["name"] as string;
+      const asked = (call.query as DeployQuery).name;
+      if (asked !== undefined && asked !== name) {
+        throw new PlatformError("bad_request", `the path says ${name}, the query says ${asked}`, {
+          component: "control-plane",
+        });
+      }
+      return runDeploy(control, call, "update", name, 200);
+    },
+    deleteFunction: (call) => remove(control, call),
+  };
+}

@@ -1,0 +1,105 @@
+import type { IncomingMessage } from "node:http";
+import type { Readable } from "node:stream";
+import { Busboy } from "@fastify/busboy";
+import { PlatformError } from "@hanzo-fn/contract";
+
+export interface UploadLimits {
+  readonly maxManifestBytes: number;
+}
+
+export interface Upload<S> {
+  readonly manifest: string;
+  readonly source: S | undefined;
+}
+
+/** Chunks up to the limit; the manifest is the one part that is held in memory. */
+async function readText(part: Readable, limit: number): Promise<string> {
+  const chunks: Buffer[] = [];
+  let size = 0;
+  for await (const chunk of part) {
+    size += (chunk as Buffer).length;
+    if (size > limit) {
+      throw new PlatformError("payload_too_large", `the manifest is larger than ${limit} bytes`, {
+        component: "control-plane",
+        next: "a function.yaml is a page of text; data belongs into the source",
+      });
+    }
+    chunks.push(chunk as Buffer);
+  }
+  return Buffer.concat(chunks).toString("utf8");
+}
+
+/**
+ * Reads `manifest` (or `function.yaml`) and `source` of a multipart body, the source streamed into `readSource`.
+ * Throws `bad_request` for any other body, `payload_too_large`, and what `readSource` throws.
+ */
+export async function readUpload<S>(
+  incoming: IncomingMessage,
+  limits: UploadLimits,
+  readSource: (stream: Readable) => Promise<S>,
+): Promise<Upload<S>> {
+  const type = incoming.headers["content-type"] ?? "";
+  if (!type.toLowerCase().startsWith("multipart/form-data")) {
+    throw new PlatformError("bad_request", "the body is not multipart/form-data", {
+      component: "control-plane",
+      next: "send the fields `manifest` and `source`, or use hanzo-fn deploy",
+    });
+  }
+  let manifest: Promise<string> | undefined;
+  let source: Promise<S> | undefined;
+  return new Promise<Upload<S>>((resolve, reject) => {
+    const fail = (cause: unknown): void => {
+      incoming.unpipe();
+      incoming.resume();
+      reject(
+        cause instanceof PlatformError
+          ? cause
+          : new PlatformError("bad_request", "the multipart body is broken or ended early", {
+              component: "control-plane",
+              cause,
+            }),
+      );
+    };
+    let parser: InstanceType<typeof Busboy>;
+    try {
+      parser = new Busboy({
+        headers: { ...incoming.headers, "content-type": type },
+        isPartAFile: () => true,
+        limits: { parts: 8, headerPairs: 20, fileSize: Number.POSITIVE_INFINITY },
+      });
+    } catch (cause) {
+      fail(cause);
+      return;
+    }
+    parser.on("file", (field, part) => {
+      part.on("error", fail);
+      if ((field === "manifest" || field === "function.yaml") && manifest === undefined) {
+        manifest = readText(part, limits.maxManifestBytes);
+        manifest.catch(fail);
+      } else if (field === "source" && source === undefined) {
+        source = readSource(part);
+        source.catch(fail);
+      } else {
+        part.resume();
+        fail(
+          new PlatformError("bad_request", `unexpected or repeated field ${JSON.stringify(field)}`, {
+            component: "control-plane",
+          }),
+        );
+      }
+    });
+    parser.on("error", fail);
+    parser.on("finish", () => {
+      if (manifest === undefined) {
+        fail(
+          new PlatformError("bad_request", "the field `manifest` is missing", { component: "control-plane" }),
+        );
+        return;
+      }
+      Promise.all([manifest, source]).then(([text, read]) => resolve({ manifest: text, source: read }), fail);
+    });
+    incoming.once("aborted", () => fail(new Error("the client went away")));
+    incoming.once("error", fail);
+    incoming.pipe(parser);
+  });
+}
