@@ -17,6 +17,7 @@ export default defineConfig({
           name: "integration",
           include: ["**/*.it.test.ts"],
           exclude: [...exclude, "e2e/**"],
+          globalSetup: ["packages/testkit/src/postgres-setup.ts"],
           testTimeout: 30_000,
           hookTimeout: 60_000,
         },

@@ -1,6 +1,11 @@
 export { openStore, type StoreOptions } from "./open-store.ts";
 export type { ChangeHandlers, FollowOptions, Store } from "./store.ts";
-export type { EmbeddedOptions } from "./embedded/embedded.ts";
+export {
+  startEmbedded,
+  type EmbeddedDatabase,
+  type EmbeddedOptions,
+  type EmbeddedParts,
+} from "./embedded/embedded.ts";
 export type { Json, JsonObject } from "./json.ts";
 export type { StoreLog } from "./log.ts";
 export type {

@@ -3,16 +3,17 @@ import type { PostgresPool, PostgresPoolClient } from "kysely";
 import { mapDatabaseError } from "./errors.ts";
 import type { StoreLog } from "./log.ts";
 
+/** A server on this machine, reached through the folder of its Unix socket. */
+export interface SocketConnection {
+  readonly host: string;
+  readonly port: number;
+  readonly user: string;
+  readonly password: string;
+  readonly database: string;
+}
+
 /** How to reach the database: a URL, or the parts of one. */
-export type Connection =
-  | { readonly connectionString: string }
-  | {
-      readonly host: string;
-      readonly port: number;
-      readonly user: string;
-      readonly password: string;
-      readonly database: string;
-    };
+export type Connection = { readonly connectionString: string } | SocketConnection;
 
 export interface PoolOptions {
   readonly connection: Connection;

@@ -1,7 +1,7 @@
 import type { Clock } from "@hanzo-fn/lifecycle";
 import path from "node:path";
 import type { StoreLog } from "../log.ts";
-import type { Connection } from "../pool.ts";
+import type { SocketConnection } from "../pool.ts";
 import { findPostgres } from "./binaries.ts";
 import { initialise } from "./initialise.ts";
 import { layoutOf, prepareLayout } from "./layout.ts";
@@ -21,7 +21,7 @@ export interface EmbeddedOptions {
 }
 
 export interface EmbeddedDatabase {
-  readonly connection: Connection;
+  readonly connection: SocketConnection;
   /** The user PostgreSQL runs as. Nothing that belongs to a tenant may run as this user. */
   readonly uid: number;
   stop(): Promise<void>;
@@ -46,7 +46,7 @@ export async function startEmbedded(
   const user = await chooseUser(options.uid);
   const layout = layoutOf(path.resolve(options.dataDir));
   await prepareLayout(layout, user);
-  const lock = takeLock(layout.lock, options.dataDir);
+  const lock = await takeLock(layout.lock, options.dataDir);
   try {
     const native = await makeReachable(findPostgres(), layout, user);
     await stopStray(layout.data, { clock, log });

@@ -1,6 +1,5 @@
 import { PlatformError } from "@hanzo-fn/contract";
 import { readFileSync, rmSync, writeFileSync } from "node:fs";
-import { DatabaseSync } from "node:sqlite";
 
 export interface DirectoryLock {
   release(): void;
@@ -11,7 +10,9 @@ export interface DirectoryLock {
  * lock is the kernel's (SQLite's exclusive lock, the one file lock that Node offers), so none is ever left over.
  * Throws `conflict` naming the process that holds it.
  */
-export function takeLock(file: string, dataDir: string): DirectoryLock {
+export async function takeLock(file: string, dataDir: string): Promise<DirectoryLock> {
+  // Only who runs the embedded database loads SQLite.
+  const { DatabaseSync } = await import("node:sqlite");
   const holder = `${file}.pid`;
   const database = new DatabaseSync(file, { timeout: 0 });
   try {

@@ -1,0 +1,41 @@
+import { randomBytes } from "node:crypto";
+import { inject } from "vitest";
+import { TEMPLATE_DATABASE, withClient } from "./postgres-url.ts";
+
+export interface TestDatabase extends AsyncDisposable {
+  readonly url: string;
+  readonly name: string;
+}
+
+/**
+ * `await using database = await createTestDatabase()`: an empty, migrated database of its own on the PostgreSQL
+ * of this run, dropped at the end of the block. Integration tests only (`*.it.test.ts`).
+ */
+export async function createTestDatabase(): Promise<TestDatabase> {
+  return cloneOf(TEMPLATE_DATABASE);
+}
+
+/** The same without any table. */
+export async function createEmptyDatabase(): Promise<TestDatabase> {
+  return cloneOf("template0");
+}
+
+async function cloneOf(template: string): Promise<TestDatabase> {
+  const server = inject("postgresUrl") as string | undefined;
+  if (server === undefined) {
+    throw new Error(
+      "no PostgreSQL in this run: it takes Node 24 (through npm) and the project `integration`",
+    );
+  }
+  const name = `t_${randomBytes(8).toString("hex")}`;
+  await withClient(server, (client) => client.query(`create database ${name} template ${template}`));
+  const url = new URL(server);
+  url.pathname = `/${name}`;
+  return {
+    name,
+    url: url.href,
+    async [Symbol.asyncDispose]() {
+      await withClient(server, (client) => client.query(`drop database ${name} with (force)`));
+    },
+  };
+}
