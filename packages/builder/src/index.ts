@@ -1,0 +1,2 @@
+export { linkProblem, parentsOf, pathProblem } from "./source-tree.ts";
+export { unpackSource } from "./unpack.ts";
