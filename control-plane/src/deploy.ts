@@ -113,12 +113,11 @@ function routeConflict(functionName: string, conflicts: readonly RouteConflict[]
 }
 
 async function writeTriggers(tx: StoreTransaction, request: DeployRequest, now: Date): Promise<void> {
-  const { org, manifest, manifestJson } = request;
-  const specs = manifestJson["triggers"] as JsonObject[];
-  const wanted = manifest.triggers.map((trigger, i) => ({
+  const { org, manifest } = request;
+  const wanted = manifest.triggers.map((trigger) => ({
     type: trigger.type,
     key: triggerKey(trigger, manifest.name),
-    spec: specs[i] as JsonObject,
+    spec: { ...trigger } as unknown as JsonObject,
   }));
   const rows = await tx.triggers.replace(org, manifest.name, wanted, () => `trg_${ulid(now.getTime())}`, now);
   const claim = await tx.httpRoutes.claim(

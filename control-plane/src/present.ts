@@ -1,4 +1,4 @@
-import { formatDuration, PlatformError, revisionName } from "@hanzo-fn/contract";
+import { formatDuration, PlatformError, revisionName, type Trigger, TRIGGER_KINDS } from "@hanzo-fn/contract";
 import type {
   FiguresJson,
   FunctionDetailJson,
@@ -86,7 +86,8 @@ export function revisionDetailJson(row: RevisionRow, figures: FiguresJson, view:
 }
 
 export function triggerJson(row: TriggerRow, view: View): TriggerJson {
-  const spec = row.spec as Record<string, unknown>;
+  const trigger = row.spec as unknown as Trigger;
+  const spec = TRIGGER_KINDS[trigger.type].print(trigger) as Record<string, unknown>;
   const source = spec["path"] ?? spec["source"] ?? spec["topic"] ?? spec["schedule"] ?? row.type;
   return {
     id: row.id,

@@ -1,0 +1,87 @@
+import { type FunctionRoutes, type HttpTrigger, revisionName } from "@hanzo-fn/contract";
+import { backoffDelay, type Clock, type Service } from "@hanzo-fn/lifecycle";
+import type { FunctionAggregate, Store } from "@hanzo-fn/store";
+import type { Logger } from "@hanzo-fn/telemetry";
+import type { RouteTable } from "./route-table.ts";
+
+/** What the proxy needs to know of a function, from its rows. */
+export function functionRoutes({ function: row, revisions, triggers }: FunctionAggregate): FunctionRoutes {
+  return {
+    org: row.org,
+    function: row.name,
+    generation: row.generation,
+    revisions: revisions.map((revision) => ({
+      name: revisionName(revision.function, revision.number),
+      number: revision.number,
+      runtime: revision.runtime,
+      timeoutMs: revision.resources.timeoutMs,
+      percent: revision.percent,
+      failed:
+        revision.state === "failed" && revision.failure !== null
+          ? { code: revision.failure.code, message: revision.failure.message }
+          : undefined,
+    })),
+    routes: triggers
+      .filter((trigger) => trigger.type === "http")
+      .map((trigger) => {
+        const { path, methods, auth, rateLimit, cors } = trigger.spec as unknown as HttpTrigger;
+        return { triggerId: trigger.id, path, methods, auth, rateLimit, cors };
+      }),
+  };
+}
+
+export interface RouteFeed extends Service {
+  /** Re-reads one function; resolves when the table has it. */
+  refresh(org: string, functionName: string): Promise<void>;
+}
+
+/** Keeps a route table as the store says, by re-reading whatever is said to have changed. */
+export function createRouteFeed(deps: {
+  readonly store: Store;
+  readonly table: RouteTable;
+  readonly clock: Clock;
+  readonly log: Logger;
+}): RouteFeed {
+  const { store, table, clock, log } = deps;
+  const stopped = new AbortController();
+
+  const refresh = async (org: string, name: string): Promise<void> => {
+    const aggregate = await store.loadFunction(org, name);
+    if (aggregate === undefined) table.remove(org, name);
+    else table.upsert(functionRoutes(aggregate));
+  };
+  const readAll = async (): Promise<void> => {
+    for await (const aggregate of store.loadAll()) table.upsert(functionRoutes(aggregate));
+  };
+  /** The database may be away; calls go on by the routes that are known. */
+  const untilDone = async (work: () => Promise<void>): Promise<void> => {
+    for (let attempt = 1; !stopped.signal.aborted; attempt++) {
+      try {
+        return await work();
+      } catch (error) {
+        log.warn("routes not read yet", { error, attempt });
+        const delay = backoffDelay({ initialMs: 200, factor: 2, maxMs: 10_000 }, attempt);
+        await clock.sleep(delay, stopped.signal).catch(() => {});
+      }
+    }
+  };
+
+  return {
+    name: "route-feed",
+    refresh,
+    async start() {
+      await readAll();
+      store.onChange(
+        {
+          onChange: (org, name) => void untilDone(() => refresh(org, name)),
+          onResync: () => void untilDone(readAll),
+        },
+        stopped.signal,
+      );
+    },
+    stop() {
+      stopped.abort(new Error("the route feed is stopping"));
+      return Promise.resolve();
+    },
+  };
+}
