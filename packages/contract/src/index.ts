@@ -7,3 +7,4 @@ export * from "./identity.ts";
 export * from "./logs.ts";
 export * from "./routes.ts";
 export * from "./manifest/index.ts";
+export * from "./config/index.ts";

@@ -1,0 +1,3 @@
+export { loadConfig, type ConfigSources, type LoadedConfig } from "./load.ts";
+export { configKeys, type ConfigKey } from "./registry.ts";
+export type { Config } from "./sections.ts";

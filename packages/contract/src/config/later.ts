@@ -1,0 +1,170 @@
+import { bytes, choice, duration, flag, integer } from "../document/leaves.ts";
+import { later } from "./field.ts";
+import { anything, hidden, many, url, words } from "./leaves.ts";
+
+/** Keys of the runtimes' images, which the local engine does not use. */
+export function LATER_RUNTIME(image: string, gpuImage?: string) {
+  const description = "Base image on Kubernetes.";
+  return {
+    image: later(() => words(512), { fallback: image, printed: [image], description }),
+    gpu_image: later(() => words(512), {
+      fallback: gpuImage,
+      printed: gpuImage === undefined ? [] : [gpuImage],
+      description: "Base image for GPU functions.",
+    }),
+  };
+}
+
+const http = () => url(["https", "http"]);
+
+/** Keys that HIP-60 or a later release of this platform gives a meaning. */
+export const LATER = {
+  knative: {
+    namespace: later(() => words(63), {
+      fallback: "hanzo-functions",
+      printed: ["hanzo-functions"],
+      description: "Namespace of the home organisation's functions.",
+    }),
+    domain: later(() => words(253), {
+      fallback: "fn.hanzo.ai",
+      printed: ["fn.hanzo.ai"],
+      description: "Domain of the functions' Knative Services.",
+    }),
+  },
+  triggers: {
+    nats: {
+      url: later(() => url(["nats", "tls", "ws", "wss"]), {
+        env: ["NATS_URL"],
+        printed: ["${NATS_URL}"],
+        description: "NATS server of mq triggers.",
+      }),
+      credentials: {
+        user: later(() => words(256), { printed: ["functions-trigger"], description: "NATS user." }),
+        password: later(hidden, {
+          env: ["NATS_PASSWORD"],
+          printed: ["${NATS_PASSWORD}"],
+          secret: true,
+          description: "NATS password.",
+        }),
+      },
+    },
+    kafka: {
+      brokers: later(() => many(() => words(512), 1), {
+        env: ["KAFKA_BROKERS"],
+        printed: ["${KAFKA_BROKERS}"],
+        list: true,
+        description: "Kafka brokers of stream triggers.",
+      }),
+      group_prefix: later(() => words(64), {
+        fallback: "fn-",
+        printed: ["fn-"],
+        description: "Prefix of consumer groups.",
+      }),
+    },
+    cron: {
+      store: later(() => choice(["database"]), {
+        fallback: "database",
+        printed: ["database"],
+        description: "Where cron state is kept.",
+      }),
+    },
+  },
+  gpu_pool: {
+    enabled: later(flag, {
+      fallback: false,
+      printed: [true],
+      env: ["GPU_POOL_ENABLED"],
+      description: "Whether there is a pool of warm GPU slots.",
+    }),
+    size: later(() => integer(0, 10_000), { fallback: 4, printed: [4], description: "Warm GPU slots." }),
+    gpu_type: later(() => words(128), {
+      fallback: "nvidia.com/gpu",
+      printed: ["nvidia.com/gpu", "nvidia-a10g"],
+      description: "GPU resource or product of pool slots.",
+    }),
+    idle_timeout: later(() => duration(), {
+      fallback: "600s",
+      printed: ["600s"],
+      description: "How long a slot serves one revision only.",
+    }),
+    max_model_cache: later(() => bytes(), {
+      fallback: "50Gi",
+      printed: ["50Gi", "8Gi"],
+      description: "Model cache per node.",
+    }),
+    preload_models: later(() => many(() => words(200)), {
+      fallback: [],
+      printed: [
+        ["bge-large-en-v1.5", "whisper-small"],
+        ["bge-large-en-v1.5", "whisper-small", "distilbert-intent"],
+      ],
+      list: true,
+      description: "Models loaded when the pool starts.",
+    }),
+  },
+  snapshots: {
+    enabled: later(flag, {
+      fallback: false,
+      printed: [true],
+      description: "Whether cold starts restore checkpoints.",
+    }),
+    storage: later(() => words(1024), {
+      fallback: "s3://hanzo-functions/snapshots/",
+      printed: ["s3://hanzo-functions/snapshots/"],
+      description: "Where checkpoints are stored.",
+    }),
+    max_age: later(() => duration(), {
+      fallback: "7d",
+      printed: ["7d"],
+      description: "Oldest usable checkpoint.",
+    }),
+  },
+  storage: {
+    url: later(http, {
+      env: ["OBJECT_STORAGE_URL"],
+      description: "S3 endpoint; without it blobs are files in the data directory.",
+    }),
+    region: later(() => words(64), { fallback: "us-east-1", description: "S3 region." }),
+    bucket: later(() => words(63), { fallback: "hanzo-functions", description: "S3 bucket." }),
+    access_key: later(() => words(256), {
+      env: ["OBJECT_STORAGE_ACCESS_KEY"],
+      description: "S3 access key.",
+    }),
+    secret_key: later(hidden, {
+      env: ["OBJECT_STORAGE_SECRET_KEY"],
+      secret: true,
+      description: "S3 secret key.",
+    }),
+  },
+  kv: {
+    url: later(hidden, { env: ["KV_URL"], secret: true, description: "Valkey or Redis of `ctx.kv`." }),
+  },
+  images: {
+    registry: later(() => words(512), { description: "Registry that function images are pushed to." }),
+    base_digests: later(anything, { fallback: {}, description: "Pinned digests of base images." }),
+    signing_keys: later(() => many(() => words(4096)), {
+      fallback: [],
+      list: true,
+      description: "Keys that base images must be signed with.",
+    }),
+  },
+  events: {
+    task_retention: later(() => duration(), {
+      fallback: "24h",
+      description: "How long the outcome of an asynchronous call is kept.",
+    }),
+  },
+  ingress: {
+    enabled: later(flag, {
+      fallback: false,
+      description: "Whether the platform is published outside the cluster.",
+    }),
+  },
+  layer: {
+    port: later(() => integer(0, 65_535), { fallback: 8080, description: "Port of the Layer gateway." }),
+    auth: later(() => choice(["required", "none"]), {
+      fallback: "required",
+      description: "Authentication of the Layer gateway.",
+    }),
+  },
+} as const;
