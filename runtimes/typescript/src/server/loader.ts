@@ -1,6 +1,6 @@
 import { existsSync, statSync } from "node:fs";
 import { registerHooks } from "node:module";
-import { join, resolve, sep } from "node:path";
+import { extname, join, resolve, sep } from "node:path";
 import { pathToFileURL } from "node:url";
 import { inspect } from "node:util";
 import type { Handler } from "../context.ts";
@@ -30,7 +30,8 @@ const EXTENSIONS = [".hanzo.mjs", ".mjs", ".js", ".cjs", ".mts", ".cts", ".ts"] 
 
 const SDK_NAME = "@hanzo/functions";
 const SERVER_URL = new URL(".", import.meta.url).href;
-const SDK_URL = new URL("../index.ts", import.meta.url).href;
+// Beside this file, and of its kind: TypeScript in the repository, JavaScript where `emitServer` wrote it.
+const SDK_URL = new URL(`../index${extname(import.meta.url)}`, import.meta.url).href;
 
 /**
  * Makes `@hanzo/functions` the server's own module, so that `instanceof Response` holds across dependencies, and
@@ -40,7 +41,7 @@ export function installResolver(paths: readonly string[]): void {
   const parents = paths.map((path) => pathToFileURL(join(path, "_")).href);
   registerHooks({
     resolve(specifier, context, next) {
-      if (specifier === SDK_NAME) return { url: SDK_URL, format: "module-typescript", shortCircuit: true };
+      if (specifier === SDK_NAME) return { url: SDK_URL, shortCircuit: true };
       if (parents.length === 0 || !isBare(specifier)) return next(specifier, context);
       return resolveAmong(specifier, [context.parentURL, ...parents], (parentURL) =>
         next(specifier, { ...context, parentURL }),

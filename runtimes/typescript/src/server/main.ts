@@ -1,4 +1,3 @@
-import { enableCompileCache } from "node:module";
 import process from "node:process";
 import { captureOutput } from "./capture.ts";
 import { endOnSignal, endOnUncaught, endWithPlatform } from "./life.ts";
@@ -10,8 +9,10 @@ import { takeSettings, type Assignment } from "./settings.ts";
 /** The exit code of a server that cannot listen: section 1 of the runtime contract. */
 const EXIT_CANNOT_LISTEN = 70;
 
+// `--check` loads the whole server and ends: it tells whether this Node can run it, and with NODE_COMPILE_CACHE set
+// it fills the directory that later boots read.
 const settings = takeSettings(process.env);
-if (settings.compileCache !== undefined) enableCompileCache(settings.compileCache);
+if (process.argv.includes("--check")) process.exit(0);
 
 const scopes = createScopes(createLogWriter(1));
 const runtime = new Runtime({ scopes, process }, settings.controlToken);

@@ -24,7 +24,6 @@ export interface Settings {
   readonly listen: Listen | undefined;
   readonly controlToken: string | undefined;
   readonly drainMs: number;
-  readonly compileCache: string | undefined;
   readonly assignment: Assignment | undefined;
 }
 
@@ -32,7 +31,12 @@ const DEFAULT_CONCURRENCY = 10;
 const DEFAULT_TIMEOUT_MS = 60_000;
 const DEFAULT_DRAIN_MS = 30_000;
 
-/** Reads the boot variables and removes every `HANZO_FN_*` from `env`, so that user code cannot see one. */
+/** NODE_COMPILE_CACHE is the platform's, for a quick boot of the server; Node has read it by now. */
+function isOurs(name: string): boolean {
+  return name.startsWith("HANZO_FN_") || name === "NODE_COMPILE_CACHE";
+}
+
+/** Reads the boot variables and removes them from `env`, so that user code cannot see one. */
 export function takeSettings(env: Record<string, string | undefined>): Settings {
   const socket = env["HANZO_FN_SOCKET"];
   const port = wholeNumber(env["PORT"]);
@@ -46,10 +50,9 @@ export function takeSettings(env: Record<string, string | undefined>): Settings 
           : { port, host: env["HANZO_FN_HOST"] },
     controlToken: env["HANZO_FN_CONTROL_TOKEN"],
     drainMs: wholeNumber(env["HANZO_FN_DRAIN_MS"]) ?? DEFAULT_DRAIN_MS,
-    compileCache: env["HANZO_FN_COMPILE_CACHE"],
     assignment: source === undefined || source === "" ? undefined : assignmentOfBoot(source, env),
   };
-  for (const name of Object.keys(env)) if (name.startsWith("HANZO_FN_")) delete env[name];
+  for (const name of Object.keys(env)) if (isOurs(name)) delete env[name];
   return settings;
 }
 
