@@ -135,7 +135,7 @@ def _encode_response(response: Response) -> Whole | Stream:
     status = int(status)
     if kind == "sse":
         _check_source(body)
-        return Stream(status, _typed(fields, content_type, EVENTS) + "cache-control: no-cache\r\n", EVENTS, body, encode_event)
+        return Stream(status, _typed(fields, content_type, EVENTS), EVENTS, body, encode_event)
     if kind == "stream":
         if hasattr(body, "read") and not isinstance(body, AsyncIterable):
             body = iter(partial(body.read, _FILE_PIECE), b"" if "b" in getattr(body, "mode", "b") else "")

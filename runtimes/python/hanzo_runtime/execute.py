@@ -137,7 +137,7 @@ class Executor:
             self._send(call, answer)
         elif call.request.method == "HEAD":
             await self._close_source(answer)
-            self._send(call, _head_only(answer))
+            self._send(call, Whole(answer.status, answer.fields, b""))
         elif answer.is_async:
             await self._stream(call, answer)
         else:
@@ -154,8 +154,6 @@ class Executor:
         connection = call.connection
         source = stream.source.__aiter__()
         try:
-            if stream.content_type == "text/event-stream":
-                self._begin(call, stream, None, b"")
             async for piece in source:
                 data = stream.encode(piece)
                 if call.answered:
@@ -221,9 +219,6 @@ class Executor:
         """Sends the pieces of a synchronous source from a worker thread."""
         ahead = _Ahead(call)
         begun = False
-        if stream.content_type == "text/event-stream":
-            begun = True
-            self.post(partial(self._begin, call, stream, None, b""))
         source = stream.source
         try:
             for piece in source:
@@ -250,8 +245,7 @@ class Executor:
     def _begin(self, call: Call, stream: Stream, piece: Any, data: bytes) -> None:
         if not call.answered:
             call.answered = True
-            fields = stream.fields if piece is None and stream.content_type else stream.head_fields(piece)
-            call.connection.begin_stream(call, stream.status, self._stamped(call, fields), data)
+            call.connection.begin_stream(call, stream.status, self._stamped(call, stream.head_fields(piece)), data)
 
     def _end_stream(self, call: Call, stream: Stream) -> None:
         if call.answered:
@@ -344,11 +338,6 @@ class _Ahead:
             gate.clear()
             if (connection.write_paused or self._produced - self._written > _MAX_AHEAD) and call.cancelled is None:
                 gate.wait()
-
-
-def _head_only(stream: Stream) -> Whole:
-    fields = stream.fields
-    return Whole(stream.status, fields, b"")
 
 
 def _settle(future: asyncio.Future[Any], result: Any, error: BaseException | None) -> None:
