@@ -57,3 +57,10 @@ export type {
   TriggerQueries,
   WantedTrigger,
 } from "./queries/triggers.ts";
+export {
+  createFiguresSink,
+  type FiguresSink,
+  type FiguresSinkOptions,
+  type FiguresSinkParts,
+} from "./sinks/figures-sink.ts";
+export { createLogSink, type LogSinkOptions, type LogSinkParts } from "./sinks/log-sink.ts";

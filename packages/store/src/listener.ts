@@ -1,5 +1,5 @@
 import { backoffDelay, withFullJitter, type Clock } from "@hanzo-fn/lifecycle";
-import pg from "pg";
+import { Client } from "pg";
 import type { StoreLog } from "./log.ts";
 import { clientConfig, type Connection } from "./pool.ts";
 
@@ -47,7 +47,7 @@ export function createListener(options: ListenerOptions): Listener {
   };
 
   const serve = async (): Promise<void> => {
-    const client = new pg.Client({ ...clientConfig(options.connection()), query_timeout: 10_000 });
+    const client = new Client({ ...clientConfig(options.connection()), query_timeout: 10_000 });
     const broken = new Promise<never>((_, reject) => {
       client.once("error", reject);
       client.once("end", () => reject(new Error("the listening connection ended")));

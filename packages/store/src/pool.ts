@@ -1,4 +1,4 @@
-import pg from "pg";
+import { Pool, types, type ClientConfig, type PoolClient } from "pg";
 import type { PostgresPool, PostgresPoolClient } from "kysely";
 import { mapDatabaseError } from "./errors.ts";
 import type { StoreLog } from "./log.ts";
@@ -27,7 +27,7 @@ const IDLE_TIMEOUT_MS = 30_000;
 
 /** A pool whose errors are the platform's (errors.ts). A connection that broke is thrown away, so it heals by itself. */
 export function createPool(options: PoolOptions): PostgresPool {
-  const pool = new pg.Pool({
+  const pool = new Pool({
     ...clientConfig(options.connection),
     max: options.maxConnections,
     idleTimeoutMillis: IDLE_TIMEOUT_MS,
@@ -52,13 +52,13 @@ export function createPool(options: PoolOptions): PostgresPool {
   return wrapped;
 }
 
-export function clientConfig(connection: Connection): pg.ClientConfig {
+export function clientConfig(connection: Connection): ClientConfig {
   return {
     ...connection,
     application_name: "hanzo-fn",
     connectionTimeoutMillis: CONNECT_TIMEOUT_MS,
     keepAlive: true,
-    types: { getTypeParser },
+    types: { getTypeParser: typeParser },
   };
 }
 
@@ -66,15 +66,15 @@ const INT8 = 20;
 const INT8_ARRAY = 1016;
 
 /** 64-bit integers as numbers. A value that a number cannot hold throws rather than being rounded. */
-function getTypeParser(oid: number, format?: "text" | "binary"): unknown {
+function typeParser(oid: number, format?: "text" | "binary"): unknown {
   if (oid === INT8) return toSafeInteger;
   if (oid === INT8_ARRAY) {
-    const parse = pg.types.getTypeParser(INT8_ARRAY as 20, "text") as unknown as (
+    const parse = types.getTypeParser(INT8_ARRAY as 20, "text") as unknown as (
       text: string,
     ) => (string | null)[];
     return (text: string) => parse(text).map((item) => (item === null ? null : toSafeInteger(item)));
   }
-  return pg.types.getTypeParser(oid, format as "text");
+  return types.getTypeParser(oid, format as "text");
 }
 
 function toSafeInteger(text: string): number {
@@ -86,8 +86,8 @@ function toSafeInteger(text: string): number {
 const MAPPED = Symbol("mapped");
 
 /** kysely remembers clients by identity, so a client is wrapped in place, once. */
-function mapClient(client: pg.PoolClient): PostgresPoolClient {
-  const marked = client as pg.PoolClient & { [MAPPED]?: true };
+function mapClient(client: PoolClient): PostgresPoolClient {
+  const marked = client as PoolClient & { [MAPPED]?: true };
   if (!marked[MAPPED]) {
     marked[MAPPED] = true;
     const query = client.query.bind(client) as (...args: unknown[]) => Promise<unknown>;

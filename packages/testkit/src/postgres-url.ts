@@ -1,4 +1,4 @@
-import pg from "pg";
+import { Client } from "pg";
 
 export const TEMPLATE_DATABASE = "hanzo_template";
 
@@ -14,8 +14,8 @@ export function databaseUrl(parts: {
   return `postgresql://${parts.user}:${encodeURIComponent(parts.password)}@${host}:${parts.port}/${parts.database}`;
 }
 
-export async function withClient<T>(url: string, use: (client: pg.Client) => Promise<T>): Promise<T> {
-  const client = new pg.Client({ connectionString: url });
+export async function withClient<T>(url: string, use: (client: Client) => Promise<T>): Promise<T> {
+  const client = new Client({ connectionString: url });
   await client.connect();
   try {
     return await use(client);

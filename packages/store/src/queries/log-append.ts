@@ -37,9 +37,15 @@ export async function appendLogLines(
 /** PostgreSQL's text knows no NUL. */
 const withoutNul = (text: string): string => text.replaceAll("\0", "\u{FFFD}");
 
+/** Nor does its jsonb, and no lone surrogate either; JSON.stringify escapes both. */
+export function toStorableJson(value: unknown): string {
+  return JSON.stringify(value).replaceAll(/\\(\\|u0000|ud[89a-f][0-9a-f]{2})/g, (escape) =>
+    escape === "\\\\" ? escape : "\\ufffd",
+  );
+}
+
 function toRow(entry: FunctionLogEntry) {
-  const json = entry.fields === undefined ? undefined : JSON.stringify(entry.fields);
-  const fields = json?.replaceAll("\\u0000", "\\ufffd") ?? null;
+  const fields = entry.fields === undefined ? null : toStorableJson(entry.fields);
   return {
     org: entry.org,
     function: entry.function,
