@@ -1,2 +1,3 @@
 export { linkProblem, parentsOf, pathProblem } from "./source-tree.ts";
+export { tarEntries, type TarEntry } from "./tar-entries.ts";
 export { unpackSource } from "./unpack.ts";

@@ -33,6 +33,15 @@ async function* archive(...items: readonly Item[]): AsyncGenerator<Uint8Array> {
 
 const never = new AbortController().signal;
 
+async function* cut(): AsyncGenerator<Uint8Array> {
+  for await (const part of archive({ name: "a", content: "x".repeat(5000) })) yield part.subarray(0, 60);
+}
+
+// oxlint-disable-next-line require-yield
+async function* broken(): AsyncGenerator<Uint8Array> {
+  throw new Error("the blob is gone");
+}
+
 describe("unpackSource", () => {
   it("writes files, modes and links", async () => {
     const dir = join(root, "s");
@@ -83,14 +92,7 @@ describe("unpackSource", () => {
   });
 
   it("fails for an archive that is cut, and for a source that breaks", async () => {
-    async function* cut(): AsyncGenerator<Uint8Array> {
-      for await (const part of archive({ name: "a", content: "x".repeat(5000) })) yield part.subarray(0, 60);
-    }
     await expect(unpackSource(cut(), join(root, "a"), never)).rejects.toThrow();
-    // oxlint-disable-next-line require-yield
-    async function* broken(): AsyncGenerator<Uint8Array> {
-      throw new Error("the blob is gone");
-    }
     await expect(unpackSource(broken(), join(root, "b"), never)).rejects.toThrow("the blob is gone");
   });
 });

@@ -4,10 +4,8 @@ import { join } from "node:path";
 import { pipeline, Readable } from "node:stream";
 import { createGunzip } from "node:zlib";
 import { PlatformError } from "@hanzo-fn/contract";
-import { extract, type Extract } from "tar-stream";
 import { linkProblem, parentsOf, pathProblem } from "./source-tree.ts";
-
-type Entry = Extract extends AsyncIterable<infer Item> ? Item : never;
+import { tarEntries, type TarEntry } from "./tar-entries.ts";
 
 const MAX_PATH_BYTES = 4096;
 /** Never through a link, never onto something that is there. */
@@ -20,7 +18,7 @@ function corrupt(rule: string, path?: string): PlatformError {
   });
 }
 
-async function writeFile(entry: Entry, file: string): Promise<void> {
+async function writeFile(entry: TarEntry, file: string): Promise<void> {
   const executable = ((entry.header.mode ?? 0) & 0o100) !== 0;
   const handle = await open(file, CREATE, executable ? 0o755 : 0o644);
   try {
@@ -62,11 +60,10 @@ export async function unpackSource(
   await mkdir(dir, { mode: 0o755 });
   const place = createTree(dir);
   const paths: string[] = [];
-  const entries = extract();
   const gunzip = createGunzip();
-  pipeline(Readable.from(archive), gunzip, (error) => error && entries.destroy(error));
-  gunzip.pipe(entries as unknown as NodeJS.WritableStream);
-  for await (const entry of entries) {
+  // The error reaches the reader of `gunzip`; the callback only marks it as handled.
+  pipeline(Readable.from(archive), gunzip, () => {});
+  for await (const entry of tarEntries(gunzip)) {
     signal.throwIfAborted();
     const { name, type, linkname } = entry.header;
     const problem = pathProblem(name, MAX_PATH_BYTES);
