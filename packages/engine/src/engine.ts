@@ -38,6 +38,8 @@ export interface DesiredRevision {
   readonly concurrency: number;
   /** Share of the traffic, 0..100. A revision without traffic keeps no minimum of instances. */
   readonly percent: number;
+  /** It was ready before, by the control plane's record: its code needs no proof, and nothing starts until it is called. */
+  readonly proven?: boolean | undefined;
 }
 
 /** The whole wish for one function. Applying it twice is applying it once. */
@@ -65,6 +67,8 @@ export interface RevisionFailure {
   readonly message: string;
   /** The last lines the code logged, oldest first. */
   readonly logTail: readonly string[];
+  /** RFC 3339. */
+  readonly at?: string | undefined;
 }
 
 export interface RevisionStatus {

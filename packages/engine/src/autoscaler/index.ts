@@ -1,0 +1,8 @@
+export {
+  decide,
+  isSettled,
+  KNATIVE_DEFAULTS,
+  startAutoscaler,
+  type AutoscalerConfig,
+  type AutoscalerState,
+} from "./autoscaler.ts";

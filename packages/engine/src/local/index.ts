@@ -1,0 +1,6 @@
+export { createLocalEngine, type LocalEngine, type LocalEngineDeps } from "./engine.ts";
+export { checkIsolation, type IsolationItem } from "./isolation.ts";
+export type { RuntimeLaunch } from "./launch.ts";
+export { LOCAL_DEFAULTS, type LocalEngineOptions } from "./options.ts";
+export { defaultRunDir, defaultUids } from "./run-dir.ts";
+export type { Prepare, WorkingCopy } from "./starter.ts";
