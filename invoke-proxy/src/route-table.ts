@@ -6,6 +6,8 @@ export interface RevisionEntry {
   readonly revision: RoutedRevision;
   /** `<org>/<revision name>`, the engine's key. */
   readonly key: string;
+  /** The header lines that name function and revision. */
+  readonly lines: string;
 }
 
 export interface RouteEntry {
@@ -109,7 +111,11 @@ export function createRouteTable(deps: { readonly limiter: RateLimiter }): Route
       org: routes.org,
       function: routes.function,
       generation: routes.generation,
-      revisions: routes.revisions.map((revision) => ({ revision, key: `${routes.org}/${revision.name}` })),
+      revisions: routes.revisions.map((revision) => ({
+        revision,
+        key: `${routes.org}/${revision.name}`,
+        lines: `X-Function-Name: ${routes.function}\r\nX-Function-Revision: ${revision.name}\r\n`,
+      })),
       totalPercent: routes.revisions.reduce((sum, { percent }) => sum + percent, 0),
       routes: made,
     };

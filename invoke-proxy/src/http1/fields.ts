@@ -69,7 +69,7 @@ function readConnection(facts: Facts, value: string, side: Side): void {
     nominate(facts, lower, side);
     return;
   }
-  for (const option of lower.split(",")) nominate(facts, option.trim(), side);
+  for (const option of lower.split(/[ \t]*,[ \t]*/)) nominate(facts, option, side);
 }
 
 function applyRole(

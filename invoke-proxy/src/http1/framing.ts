@@ -36,7 +36,7 @@ const CODING = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+(?:[ \t]*;[ \t]*[\x21-\x7e][\t\x20-
 export function checkTransferEncoding(value: string, side: Side): void {
   if (value === "chunked") return;
   if (value.toLowerCase() === "chunked") return;
-  const codings = value.split(",").map((coding) => coding.trim());
+  const codings = value.split(/[ \t]*,[ \t]*/);
   if (!codings.every((coding) => CODING.test(coding))) {
     refuseMalformed(side, "Transfer-Encoding is not a list of codings");
   }

@@ -34,9 +34,9 @@ export class Output {
       return;
     }
     if (chunked) {
-      this.#text += `${length.toString(16)}\r\n${buffer.latin1Slice(start, end)}\r\n`;
+      this.#text += `${length.toString(16)}\r\n${buffer.toString("latin1", start, end)}\r\n`;
     } else {
-      this.#text += buffer.latin1Slice(start, end);
+      this.#text += buffer.toString("latin1", start, end);
     }
     if (this.#text.length > TEXT_BYTES) this.flush();
   }

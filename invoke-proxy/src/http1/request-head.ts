@@ -149,7 +149,7 @@ export function parseRequestHead(
     minor,
     framing: frame(facts, minor),
     keepAlive: !facts.close && (minor === 1 || facts.keepAlive),
-    upgrade: facts.upgradeNominated && minor === 1 ? facts.upgrade : undefined,
+    upgrade: facts.upgradeNominated && minor === 1 && facts.upgrade ? facts.upgrade : undefined,
     expectContinue: expectsContinue(facts, minor),
     host: facts.host,
     hopByHop: facts.hopByHop,

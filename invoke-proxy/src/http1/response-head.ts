@@ -51,9 +51,14 @@ function readStatus(buffer: Uint8Array, at: number): number {
 
 function checkSwitch(facts: Facts, context: ResponseContext, minor: 0 | 1): void {
   if (context.upgrade === undefined) refuseMalformed(SIDE, "101 without a request to upgrade");
-  if (minor === 0 || !facts.upgradeNominated || facts.upgrade === undefined) {
+  if (minor === 0 || !facts.upgradeNominated || !facts.upgrade) {
     refuseMalformed(SIDE, "101 without Upgrade and Connection: upgrade");
   }
+}
+
+function checkInterim(facts: Facts, minor: 0 | 1): void {
+  if (minor === 0) refuseMalformed(SIDE, "an interim response in HTTP/1.0");
+  if (facts.close) refuseMalformed(SIDE, "an interim response that closes the connection");
 }
 
 function frame(facts: Facts, status: number, minor: 0 | 1, method: string): BodyFraming {
@@ -99,6 +104,7 @@ export function parseResponseHead(
   const facts = newFacts();
   readFields(buffer, at + 2, text, start, facts, limits.maxHeaders, SIDE);
   if (status === 101) checkSwitch(facts, context, minor);
+  else if (status < 200) checkInterim(facts, minor);
   const framing = frame(facts, status, minor, context.method);
   return {
     names: facts.names,

@@ -87,6 +87,7 @@ export class UpstreamConnection {
   release(): void {
     this.#handler = undefined;
     this.reused = true;
+    if (this.socket.isPaused()) this.socket.resume();
     this.#pool.put(this);
   }
 

@@ -1,0 +1,12 @@
+export type { AccessEntry, Observer } from "./access.ts";
+export type { InvokeRequest, InvokeResponse, InvokeTrigger } from "./in-process.ts";
+export {
+  createInvoker,
+  createProxyServer,
+  type Invoker,
+  type InvokerDependencies,
+  type InvokerOptions,
+  type ProxyOptions,
+} from "./invoker.ts";
+export { canonicalPath } from "./path.ts";
+export type { ProxyServer } from "./server.ts";
