@@ -10,6 +10,8 @@ from typing import Any
 
 _raise_in_thread = ctypes.pythonapi.PyThreadState_SetAsyncExc
 _raise_in_thread.argtypes = (ctypes.c_ulong, ctypes.py_object)
+# A null pointer, which takes back what was set and not delivered yet.
+_NOTHING: Any = ctypes.py_object()
 
 
 class Job:
@@ -56,8 +58,7 @@ class Job:
         with self._guard:
             thread, self._thread = self._thread, 0
         if self._interrupt is not None:
-            # Takes back an interrupt that was set and not delivered yet.
-            _raise_in_thread(thread or threading.get_ident(), None)  # type: ignore[arg-type]
+            _raise_in_thread(thread or threading.get_ident(), _NOTHING)
 
 
 class Workers:
