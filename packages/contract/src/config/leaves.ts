@@ -6,7 +6,12 @@ import { didYouMean } from "../document/suggest.ts";
 import { Secret } from "../secret.ts";
 
 export const words = (max = 1024): Leaf<string> =>
-  text({ pattern: /^[^\u0000]+$/, rule: "must be text, not empty", max });
+  text({
+    pattern: /^.+$/s,
+    rule: "must be text, not empty",
+    max,
+    check: (value) => (value.includes("\0") ? "must not hold NUL" : undefined),
+  });
 
 export function url(protocols: readonly string[]): Leaf<string> {
   const rule = `must be a URL that begins with ${protocols.map((name) => `${name}://`).join(" or ")}`;

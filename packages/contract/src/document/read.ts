@@ -112,6 +112,8 @@ class Walker {
     if (isAlias(node)) {
       const target = node.resolve(this.#doc);
       if (target !== undefined) return this.walk(target, path, position);
+      const rule = `the anchor &${node.source} is not defined before this`;
+      this.problems.push({ path: showPath(path), ...position, value: `*${node.source}`, rule });
       return null;
     }
     if (isMap(node)) return this.#map(node, path);
@@ -143,16 +145,12 @@ class Walker {
     const { isScalar } = yaml();
     const here = this.#at(node);
     const refuse = (value: unknown, rule: string, suggestion: string): undefined => {
-      this.problems.push({
-        ...(path.length > 0 ? { path: showPath(path) } : {}),
-        ...here,
-        value,
-        rule,
-        suggestion,
-      });
+      const at = typeof value === "string" ? [...path, value] : path;
+      const shown = typeof value === "string" || value === undefined ? {} : { value };
+      this.problems.push({ path: showPath(at), ...here, ...shown, rule, suggestion });
     };
     if (!isScalar(node))
-      return refuse("(a key that is no scalar)", "keys must be text", "write a plain name");
+      return refuse(undefined, "keys must be text", "write a plain name");
     const { value } = node as Scalar;
     if (value === "<<") {
       return refuse("<<", "merge keys are not supported", "write the merged fields out");
@@ -210,7 +208,7 @@ function parse(text: string): SourceDocument {
     uniqueKeys: false,
     merge: false,
     version: "1.2",
-    logLevel: "silent",
+    logLevel: "error",
   });
   const syntax = [...doc.errors, ...doc.warnings].map((error): ErrorDetail => {
     if (error.message.includes("call stack")) throw new RangeError("is nested too deeply");

@@ -63,11 +63,13 @@ function timeoutRule(manifest: Fields, options: RuleOptions): Problem[] {
   return [{ path: ["resources", "timeout"], rule, suggestion: `write ${limit}` }];
 }
 
+function number(value: unknown, byDefault: number): number {
+  return typeof value === "number" && Number.isInteger(value) ? value : byDefault;
+}
+
 function scalingRule(manifest: Fields): Problem[] {
   const resources = fields(manifest["resources"]);
   const scaling = fields(manifest["scaling"]);
-  const number = (value: unknown, byDefault: number): number =>
-    typeof value === "number" && Number.isInteger(value) ? value : byDefault;
   const problems: Problem[] = [];
   const min = number(scaling["min_instances"], 0);
   const max = number(scaling["max_instances"], 10);

@@ -4,7 +4,8 @@ import { bytes, choice, cpu, described, duration, flag, integer, text } from "..
 import { once, zod } from "../document/lazy.ts";
 import { mqSubject } from "./triggers/delivery.ts";
 import { TRIGGER_KINDS } from "./triggers/index.ts";
-import { RUNTIMES, type Gpu } from "./types.ts";
+import { gpu } from "./gpu.ts";
+import { RUNTIMES } from "./types.ts";
 
 export const MAX_TIMEOUT_MS = 900_000;
 
@@ -37,49 +38,6 @@ function version(): Leaf<string> {
       const parts = /^v?(\d+)(?:\.(\d+))?(?:\.(\d+))?$/.exec(String(value));
       const suggestion = parts === null ? undefined : `write ${parts[1]}.${parts[2] ?? 0}.${parts[3] ?? 0}`;
       return refuse(rule, suggestion);
-    },
-  });
-}
-
-/** `"nvidia.com/gpu: 1"`, `"nvidia.com/gpu=1"`, `1`, `"1"` or `{nvidia.com/gpu: 1}`. */
-function gpu(): Leaf<Gpu> {
-  const rule = 'must be a GPU request such as "nvidia.com/gpu: 1"';
-  const request = (resource: string, count: string): Gpu | undefined =>
-    /^[a-z0-9]([a-z0-9.-]*[a-z0-9])?\/[A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9])?$/.test(resource) &&
-    /^\d{1,3}$/.test(count)
-      ? { resource, count: Number(count) }
-      : undefined;
-  const read = (value: unknown): Gpu | undefined => {
-    if (typeof value === "number") return request("nvidia.com/gpu", String(value));
-    if (typeof value === "object" && value !== null) {
-      const [entry, ...more] = Object.entries(value);
-      return entry === undefined || more.length > 0 ? undefined : request(entry[0], String(entry[1]));
-    }
-    const written = String(value).trim();
-    if (/^\d+$/.test(written)) return request("nvidia.com/gpu", written);
-    const match = /^([^\s:=]+)\s*[:=]\s*(\d+)$/.exec(written);
-    return match === null ? undefined : request(match[1] ?? "", match[2] ?? "");
-  };
-  return leaf<Gpu>({
-    json: {
-      anyOf: [
-        { type: "string", pattern: "^([^\\s:=]+\\s*[:=]\\s*)?[0-9]+$" },
-        { type: "integer", minimum: 1 },
-        {
-          type: "object",
-          minProperties: 1,
-          maxProperties: 1,
-          additionalProperties: { type: "integer", minimum: 1 },
-        },
-      ],
-      examples: ["nvidia.com/gpu: 1"],
-    },
-    parse(value) {
-      const found = read(value);
-      if (found === undefined) return refuse(rule);
-      return found.count < 1
-        ? refuse("must request at least 1 GPU", "leave `gpu` out for a CPU function")
-        : found;
     },
   });
 }

@@ -22,18 +22,22 @@ function schedule(): Leaf<string> {
   });
 }
 
+/** Node's own ICU data decides, as it does when the schedule is computed. */
+function isTimeZone(name: string): boolean {
+  try {
+    return Intl.DateTimeFormat("en", { timeZone: name }).resolvedOptions().timeZone !== "";
+  } catch {
+    return false;
+  }
+}
+
 function timezone(): Leaf<string> {
   return leaf<string>({
     json: { type: "string", examples: ["UTC", "Europe/Berlin"] },
     parse(value) {
       const rule = "must be an IANA time zone such as UTC or Europe/Berlin";
       if (typeof value !== "string" || /^[+-]/.test(value) || value.length > 64) return refuse(rule);
-      try {
-        new Intl.DateTimeFormat("en", { timeZone: value });
-        return value;
-      } catch {
-        return refuse(rule);
-      }
+      return isTimeZone(value) ? value : refuse(rule);
     },
   });
 }
