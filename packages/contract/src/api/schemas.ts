@@ -297,12 +297,9 @@ export const deployQuerySchema = z.strictObject({
   no_traffic: flag.optional().meta({ description: "The new revision gets no traffic until it is routed." }),
 });
 export const waitQuerySchema = z.strictObject({
-  wait: z
-    .string()
-    .optional()
-    .meta({
-      description: "A duration of at most 60s: answer when the revision is ready or failed, or then.",
-    }),
+  wait: z.string().optional().meta({
+    description: "A duration of at most 60s: answer when the revision is ready or failed, or then.",
+  }),
 });
 export const logQuerySchema = z.strictObject({
   follow: flag.optional(),

@@ -101,7 +101,9 @@ class Loader {
   #later(entry: LaterField, path: readonly string[]): void {
     const given = this.#given(entry, path);
     if (given === undefined || this.#check(entry, path, given) === undefined) return;
-    const values = [given.written ?? given.value, this.#untyped(given.value)].map((value) => JSON.stringify(value));
+    const values = [given.written ?? given.value, this.#untyped(given.value)].map((value) =>
+      JSON.stringify(value),
+    );
     const isDefault = values.includes(JSON.stringify(this.#fallback(entry)));
     const isPrinted = entry.printed.some((value) => values.includes(JSON.stringify(value)));
     // A known variable may be meant for something else in the same environment: it warns, whatever it says.

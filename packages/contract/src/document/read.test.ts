@@ -93,7 +93,13 @@ describe("readYaml", () => {
 
   it("reports a key that is given twice, with both lines", () => {
     expect(read("a: 1\nb: 2\na: 3\n").problems).toEqual([
-      { path: "a", line: 3, column: 1, rule: "is given twice", suggestion: "keep one; the first is on line 1" },
+      {
+        path: "a",
+        line: 3,
+        column: 1,
+        rule: "is given twice",
+        suggestion: "keep one; the first is on line 1",
+      },
     ]);
   });
 

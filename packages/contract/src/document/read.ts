@@ -149,8 +149,7 @@ class Walker {
       const shown = typeof value === "string" || value === undefined ? {} : { value };
       this.problems.push({ path: showPath(at), ...here, ...shown, rule, suggestion });
     };
-    if (!isScalar(node))
-      return refuse(undefined, "keys must be text", "write a plain name");
+    if (!isScalar(node)) return refuse(undefined, "keys must be text", "write a plain name");
     const { value } = node as Scalar;
     if (value === "<<") {
       return refuse("<<", "merge keys are not supported", "write the merged fields out");

@@ -36,5 +36,8 @@ function suggestEntry(runtime: RuntimeName, entry: string): string | undefined {
 /** What is wrong with an entry point of this runtime; undefined where nothing is. */
 export function entryProblem(runtime: RuntimeName, entry: string): Refused | undefined {
   const form = FORMS[runtime];
+  if (/\.(py|ts|js|mjs|rs|go)$/.test(entry)) {
+    return refuse(`names a file, not a function: it ${form.rule}`, suggestEntry(runtime, entry));
+  }
   return form.pattern.test(entry) ? undefined : refuse(form.rule, suggestEntry(runtime, entry));
 }
