@@ -68,7 +68,12 @@ export function createListener(options: ListenerOptions): Listener {
       }
     } finally {
       connected = false;
-      await client.end().catch(() => undefined);
+      // A peer that is gone without a word never answers the farewell.
+      const farewell = new AbortController();
+      await Promise.race([
+        client.end().finally(() => farewell.abort()),
+        options.clock.sleep(1000, farewell.signal),
+      ]).catch(() => undefined);
     }
   };
 

@@ -115,7 +115,7 @@ function createStore(
     },
     appendLogs: (entries) => appendLogLines(db, entries, { maxBytesPerFunction }),
     followLogs: (filter, follow, signal) =>
-      followLogs({ logLines: queries.logLines, listener }, filter, follow, signal),
+      followLogs({ logLines: queries.logLines, listener, clock: options.clock }, filter, follow, signal),
     referencedBlobs: () => referencedBlobs(db),
     sweep: (limits) => sweep(db, limits),
     health: (signal) => health(db, signal),

@@ -62,7 +62,7 @@ export async function startPostmaster(
   }
 
   const supervise = async (): Promise<void> => {
-    for (let attempt = 1; ; attempt++) {
+    for (let attempt = 1; !stopping.signal.aborted; attempt++) {
       const startedAt = clock.monotonic();
       const code = await running.exited;
       if (stopping.signal.aborted) return;

@@ -15,8 +15,9 @@ const ESCALATION: readonly (readonly [NodeJS.Signals, number])[] = [
 /**
  * Stops a PostgreSQL that outlived a platform that was killed. The caller holds the directory's lock, so no
  * living platform owns it. A `postmaster.pid` whose process is something else (numbers are reused, after a
- * container's restart above all) is removed; one whose process is dead is left to PostgreSQL, which then also
- * checks that no orphaned backend still uses the shared memory.
+ * container's restart above all), or is dead and not reaped, is removed: PostgreSQL would take it for a living one. One
+ * whose process is gone is left to PostgreSQL, which then also checks that no orphaned backend still uses the
+ * shared memory.
  */
 export async function stopStray(
   data: string,
@@ -24,7 +25,7 @@ export async function stopStray(
 ): Promise<void> {
   const pidFile = path.join(data, "postmaster.pid");
   const pid = Number((await readFile(pidFile, "utf8").catch(() => "")).split("\n")[0]);
-  if (!Number.isInteger(pid) || pid <= 1 || !isAlive(pid)) return;
+  if (!Number.isInteger(pid) || pid <= 1 || !exists(pid)) return;
   if (!(await worksIn(pid, data))) {
     if (!(await anyWorksIn(data))) await rm(pidFile, { force: true });
     return;
@@ -42,14 +43,24 @@ export async function stopStray(
 
 async function isGone(pid: number, patienceMs: number, clock: Clock): Promise<boolean> {
   const end = clock.monotonic() + patienceMs;
-  while (isAlive(pid)) {
+  while (await isRunning(pid)) {
     if (clock.monotonic() > end) return false;
     await clock.sleep(POLL_MS);
   }
   return true;
 }
 
-export function isAlive(pid: number): boolean {
+/** False for a process that ended, also where nobody has reaped it yet. */
+async function isRunning(pid: number): Promise<boolean> {
+  if (!exists(pid)) return false;
+  if (process.platform !== "linux") return true;
+  const status = await readFile(`/proc/${pid}/stat`, "utf8").catch(() => "");
+  // The name in parentheses may hold anything; the state follows it.
+  const state = status.slice(status.lastIndexOf(")") + 2)[0];
+  return state !== undefined && state !== "Z" && state !== "X";
+}
+
+function exists(pid: number): boolean {
   try {
     process.kill(pid, 0);
     return true;

@@ -51,7 +51,7 @@ export function createLogLineQueries(db: Kysely<Database>): LogLineQueries {
         return rows.map(toLine);
       }
       const rows = await from.orderBy("id", "desc").limit(query.limit).execute();
-      return rows.map(toLine).reverse();
+      return rows.map(toLine).toReversed();
     },
 
     async newestId(org, fn) {
