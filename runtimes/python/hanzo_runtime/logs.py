@@ -13,6 +13,29 @@ from .pipe import LinePipe
 MAX_TEXT_BYTES = 65536
 
 
+class Begun:
+    """A line without its line break yet. Text beyond the bound of a line is counted and forgotten."""
+
+    __slots__ = ("_parts", "_size", "missing")
+
+    def __init__(self) -> None:
+        self._parts: list[str] = []
+        self._size = 0
+        self.missing = 0
+
+    def add(self, text: str) -> None:
+        room = MAX_TEXT_BYTES - self._size
+        if len(text) > room:
+            self.missing += len(text[room:].encode("utf-8", "backslashreplace"))
+            text = text[:room]
+        if text:
+            self._parts.append(text)
+            self._size += len(text)
+
+    def text(self) -> str:
+        return "".join(self._parts)
+
+
 class Scope:
     """What ties text to a call: its request id, and the begun lines of its streams."""
 
@@ -20,7 +43,7 @@ class Scope:
 
     def __init__(self, request_id: str) -> None:
         self.request_id = request_id
-        self.partials: dict[str, str] = {}
+        self.partials: dict[str, Begun] = {}
 
 
 current: contextvars.ContextVar[Scope | None] = contextvars.ContextVar("hanzo_call", default=None)
@@ -35,9 +58,16 @@ class LogSink:
         self._pipe = LinePipe(fd, self._dropped_line)
 
     def emit(
-        self, level: str, msg: str, stream: str, request_id: str | None, fields: dict[str, Any] | None = None
+        self,
+        level: str,
+        msg: str,
+        stream: str,
+        request_id: str | None,
+        fields: dict[str, Any] | None = None,
+        missing: int = 0,
     ) -> None:
-        self._pipe.write(self._line(level, msg, stream, request_id, fields))
+        """``missing`` counts bytes of the message that were left out already."""
+        self._pipe.write(self._line(level, msg, stream, request_id, fields, missing))
 
     def emit_here(self, level: str, msg: str, fields: dict[str, Any] | None = None) -> None:
         """A line of stream ``log`` for whatever call runs here."""
@@ -48,11 +78,17 @@ class LogSink:
         self._pipe.flush(timeout)
 
     def _line(
-        self, level: str, msg: str, stream: str, request_id: str | None, fields: dict[str, Any] | None
+        self,
+        level: str,
+        msg: str,
+        stream: str,
+        request_id: str | None,
+        fields: dict[str, Any] | None,
+        missing: int = 0,
     ) -> bytes:
-        missing = 0
         if len(msg) * 4 > MAX_TEXT_BYTES:
-            msg, missing = _cut(msg)
+            msg, cut = _cut(msg)
+            missing += cut
         parts = [f'{{"ts":"{self._now()}","level":"{level}","msg":{encode_basestring(msg)},"stream":"{stream}"']
         if request_id:
             parts.append(f',"request_id":{encode_basestring(request_id)}')

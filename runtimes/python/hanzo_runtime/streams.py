@@ -11,7 +11,7 @@ import traceback
 import warnings
 from typing import Any
 
-from .logs import MAX_TEXT_BYTES, LogSink, Scope, current
+from .logs import Begun, LogSink, Scope, current
 
 _LEVELS = {"stdout": "info", "stderr": "error"}
 
@@ -52,15 +52,22 @@ class LogStream(io.TextIOBase):
         if not isinstance(text, str):
             raise TypeError(f"write() argument must be str, not {type(text).__name__}")
         scope = current.get() or self._outside_scope()
-        begun = scope.partials.pop(self._name, "") + text
-        if "\n" in begun:
-            *lines, begun = begun.split("\n")
-            for line in lines:
+        first, *more = text.split("\n")
+        begun = scope.partials.get(self._name)
+        if begun is None and more:
+            self._line(scope, first)
+        elif first or begun is not None:
+            if begun is None:
+                begun = scope.partials[self._name] = Begun()
+            begun.add(first)
+            if more:
+                self.end(scope)
+        if more:
+            for line in more[:-1]:
                 self._line(scope, line)
-        if len(begun) > MAX_TEXT_BYTES:
-            self._line(scope, begun)
-        elif begun:
-            scope.partials[self._name] = begun
+            if more[-1]:
+                begun = scope.partials[self._name] = Begun()
+                begun.add(more[-1])
         return len(text)
 
     def _outside_scope(self) -> Scope:
@@ -69,15 +76,15 @@ class LogStream(io.TextIOBase):
             scope = self._outside.scope = Scope("")
         return scope
 
-    def _line(self, scope: Scope, line: str) -> None:
-        self._sink.emit(_LEVELS[self._name], line.rstrip("\r"), self._name, scope.request_id)
+    def _line(self, scope: Scope, line: str, missing: int = 0) -> None:
+        self._sink.emit(_LEVELS[self._name], line.rstrip("\r"), self._name, scope.request_id, None, missing)
 
     def end(self, scope: Scope | None = None) -> None:
         """Writes what is begun and has no line break, of a call or of this thread outside a call."""
         scope = scope or self._outside_scope()
-        begun = scope.partials.pop(self._name, "")
-        if begun:
-            self._line(scope, begun)
+        begun = scope.partials.pop(self._name, None)
+        if begun is not None:
+            self._line(scope, begun.text(), begun.missing)
 
 
 class _ByteStream(io.RawIOBase):
