@@ -1,3 +1,12 @@
+export { createBuilder } from "./builder.ts";
 export { linkProblem, parentsOf, pathProblem } from "./source-tree.ts";
 export { tarEntries, type TarEntry } from "./tar-entries.ts";
+export type {
+  BuildReference,
+  BuildRequest,
+  Builder,
+  BuilderDependencies,
+  BuilderOptions,
+  WorkingCopy,
+} from "./types.ts";
 export { unpackSource } from "./unpack.ts";

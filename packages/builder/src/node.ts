@@ -1,0 +1,103 @@
+import { readFile, rm, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { toolEnvironment } from "./environment.ts";
+import { buildFailed, installFailure, tailOf, unsupported } from "./failures.ts";
+import type { Layer, LayerStore } from "./layers.ts";
+import { readNodeManifest, type NodeManifest } from "./package-json.ts";
+import { timedOut } from "./python.ts";
+import { runTool } from "./run-tool.ts";
+import type { BuilderOptions } from "./types.ts";
+
+export interface NodeBuild {
+  /** The layer (it holds `node_modules`) of the source's dependencies; undefined where there are none. */
+  dependencies(org: string, source: string, signal: AbortSignal): Promise<Layer | undefined>;
+}
+
+const DEFAULT_TIMEOUT_MS = 600_000;
+
+const QUIET = [
+  "--no-audit",
+  "--no-fund",
+  "--no-update-notifier",
+  "--loglevel=error",
+  "--engine-strict=false",
+];
+const IMPATIENT = ["--fetch-retries=1", "--fetch-retry-mintimeout=500", "--fetch-retry-maxtimeout=2000"];
+
+const PROBE = "process.stdout.write([process.platform,process.arch,process.versions.modules].join(' '))";
+
+async function manifest(source: string): Promise<NodeManifest | undefined> {
+  const read = (name: string): Promise<string | undefined> =>
+    readFile(join(source, name), "utf8").catch(() => undefined);
+  const packageJson = await read("package.json");
+  if (packageJson === undefined) return undefined;
+  const lock = (await read("package-lock.json")) ?? (await read("npm-shrinkwrap.json"));
+  return readNodeManifest({ packageJson, lock, npmrc: await read(".npmrc") });
+}
+
+export function createNodeBuild(options: BuilderOptions, layers: LayerStore): NodeBuild {
+  const timeoutMs = options.timeoutMs ?? DEFAULT_TIMEOUT_MS;
+  let probed: Promise<string> | undefined;
+
+  const version = async (signal: AbortSignal): Promise<string> => {
+    const env = toolEnvironment(options.hostEnvironment, "/nonexistent");
+    const command = [...options.runtimes.node.command, "-e", PROBE];
+    const result = await runTool(command, { cwd: "/", env, runAs: options.runAs, timeoutMs, signal });
+    if (result.kind === "exit" && result.code === 0) return result.stdout.trim();
+    const reason = result.kind === "missing" ? result.reason : tailOf(result.output).at(-1);
+    throw unsupported(
+      `Node does not run: ${reason ?? "no reason given"}`,
+      "see what is wrong: hanzo-fn doctor",
+    );
+  };
+
+  const install = async (wanted: NodeManifest, dir: string, scratch: string, signal: AbortSignal) => {
+    await writeFile(join(dir, "package.json"), wanted.packageJson);
+    if (wanted.lock !== undefined) await writeFile(join(dir, "package-lock.json"), wanted.lock);
+    if (wanted.npmrc !== undefined) await writeFile(join(dir, ".npmrc"), wanted.npmrc);
+    const command = [
+      ...(options.npmCommand ?? ["npm"]),
+      ...(wanted.lock === undefined ? ["install", "--no-package-lock"] : ["ci"]),
+      "--omit=dev",
+      `--ignore-scripts=${options.scripts !== true}`,
+      ...QUIET,
+      ...IMPATIENT,
+    ];
+    const env = toolEnvironment(options.hostEnvironment, scratch);
+    const result = await runTool(command, { cwd: dir, env, runAs: options.runAs, timeoutMs, signal });
+    if (result.kind === "missing") {
+      throw unsupported(
+        `npm cannot be run (${result.reason})`,
+        "install npm, or set builds.npm; then: hanzo-fn doctor",
+      );
+    }
+    if (result.kind === "timeout") throw timedOut("npm", timeoutMs, result.output);
+    if (result.code !== 0) throw installFailure("npm", result.output);
+    // It may hold a registry's token, and a layer is readable by functions.
+    await rm(join(dir, ".npmrc"), { force: true });
+  };
+
+  return {
+    async dependencies(org, source, signal) {
+      const wanted = await manifest(source);
+      if (wanted && wanted.problems.length > 0) {
+        throw buildFailed("the npm dependencies cannot be installed", wanted.problems);
+      }
+      if (!wanted || wanted.empty) return undefined;
+      probed ??= version(signal).catch((error: unknown) => {
+        probed = undefined;
+        throw error;
+      });
+      const scripts = options.scripts === true ? "scripts" : "no scripts";
+      const parts = [
+        "node",
+        await probed,
+        scripts,
+        wanted.packageJson,
+        wanted.lock ?? "",
+        wanted.npmrc ?? "",
+      ];
+      return layers.get(org, parts, (dir, scratch) => install(wanted, dir, scratch, signal));
+    },
+  };
+}
