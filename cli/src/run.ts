@@ -4,6 +4,7 @@ import { commandHelp, overviewHelp } from "./help.ts";
 import { createOutput, type Format, type Stream } from "./output.ts";
 import { parseCommandLine } from "./parse.ts";
 import { COMMANDS } from "./registry.ts";
+import { VERSION } from "./version.ts";
 
 /** What the CLI needs of its process. */
 export interface Host {
@@ -14,8 +15,6 @@ export interface Host {
   on(event: "SIGINT" | "SIGTERM", listener: () => void): unknown;
   exit(code: number): never;
 }
-
-const VERSION = "0.1.0";
 
 function suggest(name: string): string {
   const near = COMMANDS.find((entry) => entry.name.startsWith(name) || name.startsWith(entry.name));

@@ -10,3 +10,4 @@ export {
 } from "./invoker.ts";
 export { canonicalPath } from "./path.ts";
 export type { ProxyServer } from "./server.ts";
+export { createRouteFeed, functionRoutes, type RouteFeed } from "./route-feed.ts";

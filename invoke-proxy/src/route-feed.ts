@@ -2,7 +2,7 @@ import { type FunctionRoutes, type HttpTrigger, revisionName } from "@hanzo-fn/c
 import { backoffDelay, type Clock, type Service } from "@hanzo-fn/lifecycle";
 import type { FunctionAggregate, Store } from "@hanzo-fn/store";
 import type { Logger } from "@hanzo-fn/telemetry";
-import type { RouteTable } from "./route-table.ts";
+import type { Invoker } from "./invoker.ts";
 
 /** What the proxy needs to know of a function, from its rows. */
 export function functionRoutes({ function: row, revisions, triggers }: FunctionAggregate): FunctionRoutes {
@@ -38,7 +38,7 @@ export interface RouteFeed extends Service {
 /** Keeps a route table as the store says, by re-reading whatever is said to have changed. */
 export function createRouteFeed(deps: {
   readonly store: Store;
-  readonly table: RouteTable;
+  readonly table: Pick<Invoker, "upsert" | "remove">;
   readonly clock: Clock;
   readonly log: Logger;
 }): RouteFeed {

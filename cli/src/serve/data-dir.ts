@@ -1,0 +1,38 @@
+import { chmod, mkdir } from "node:fs/promises";
+import { join } from "node:path";
+
+/** What lies where in the data directory. */
+export interface DataDir {
+  readonly root: string;
+  readonly blobs: string;
+  /** Working copies: other users may pass through, but not list. */
+  readonly work: string;
+  readonly layers: string;
+  /** Runtime servers, readable by instances of any user. */
+  readonly runtimes: string;
+  readonly temp: string;
+  readonly secretsFile: string;
+  readonly adminKeyFile: string;
+}
+
+/** Makes the folders. The platform's own are 0700; those that instances read can be passed through but not listed. */
+export async function makeDataDir(root: string): Promise<DataDir> {
+  const folders = {
+    blobs: join(root, "blobs"),
+    work: join(root, "work"),
+    layers: join(root, "layers"),
+    runtimes: join(root, "runtimes"),
+    temp: join(root, "tmp"),
+  };
+  const make = async (path: string, mode: number): Promise<void> => {
+    await mkdir(path, { recursive: true, mode });
+    await chmod(path, mode);
+  };
+  await make(root, 0o711);
+  await make(folders.blobs, 0o700);
+  await make(folders.temp, 0o700);
+  await make(folders.work, 0o711);
+  await make(folders.layers, 0o711);
+  await make(folders.runtimes, 0o755);
+  return { root, ...folders, secretsFile: join(root, "secrets.json"), adminKeyFile: join(root, "admin-key") };
+}
