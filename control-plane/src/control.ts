@@ -43,9 +43,6 @@ export interface Control {
     request: InvokeRequest,
     caller: { readonly identity: Identity; readonly signal: AbortSignal },
   ) => Promise<InvokeAnswer>;
-  /** Writes down what is still in memory, so that a reader sees it. */
-  readonly flushLogs: () => Promise<void>;
-  readonly flushFigures: () => Promise<void>;
   readonly health: () => Promise<HealthJson>;
   /** Drops the series of a function that is gone. */
   readonly forget: (org: string, functionName: string) => void;

@@ -99,7 +99,6 @@ async function logs(control: Control, call: Call): Promise<Response> {
   };
   const stop = new AbortController();
   call.signal.addEventListener("abort", () => stop.abort(), { once: true });
-  await control.flushLogs();
   return eventStream(
     logEvents(control, filter, query.limit ?? DEFAULT_LINES, query.follow === true, stop.signal),
     stop,
@@ -113,7 +112,6 @@ async function metrics(control: Control, call: Call): Promise<Response> {
   const until = query.until === undefined ? new Date(now) : parseTime(query.until, "until", now);
   const since =
     query.since === undefined ? new Date(until.getTime() - HOUR_MS) : parseTime(query.since, "since", now);
-  await control.flushFigures();
   const rows = await control.store.figures.query({
     org: call.org,
     function: aggregate.function.name,
