@@ -11,3 +11,5 @@ export {
 export { canonicalPath } from "./path.ts";
 export type { ProxyServer } from "./server.ts";
 export { createRouteFeed, functionRoutes, type RouteFeed } from "./route-feed.ts";
+export { createRateLimiter, type RateLimiter } from "./rate-limit.ts";
+export { createRouteTable, type RouteTable } from "./route-table.ts";

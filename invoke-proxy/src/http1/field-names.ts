@@ -9,6 +9,7 @@ export const ROLE = {
   upgrade: 4,
   host: 5,
   expect: 6,
+  proxyConnection: 7,
 } as const;
 
 export interface KnownName {
@@ -25,6 +26,7 @@ const ROLES: Readonly<Record<string, number>> = {
   upgrade: ROLE.upgrade,
   host: ROLE.host,
   expect: ROLE.expect,
+  "proxy-connection": ROLE.proxyConnection,
 };
 
 const COMMON = `accept accept-charset accept-encoding accept-language accept-ranges

@@ -72,6 +72,12 @@ function readConnection(facts: Facts, value: string, side: Side): void {
   for (const option of lower.split(/[ \t]*,[ \t]*/)) nominate(facts, option, side);
 }
 
+function endsInTab(buffer: Uint8Array, valueEnd: number): boolean {
+  let at = valueEnd;
+  while (buffer[at] === SP) at += 1;
+  return buffer[at] === TAB;
+}
+
 function applyRole(
   facts: Facts,
   role: number,
@@ -88,8 +94,16 @@ function applyRole(
       break;
     case ROLE.transferEncoding:
       if (facts.chunked) refuseMalformed(side, "more than one Transfer-Encoding");
+      // Node refuses a tab here where it skips a space: a difference between parsers, so not for us to carry.
+      if (endsInTab(buffer, end)) {
+        refuseMalformed(side, "a tab behind Transfer-Encoding");
+      }
       checkTransferEncoding(value, side);
       facts.chunked = true;
+      break;
+    case ROLE.proxyConnection:
+      // Not a field of any standard, but parsers obey it: its word counts where it ends the connection.
+      if (/(?:^|[, \t])close(?:$|[, \t])/i.test(value)) facts.close = true;
       break;
     case ROLE.connection:
       readConnection(facts, value, side);

@@ -1,0 +1,3 @@
+module hanzo-fn/benchmarks/peers
+
+go 1.19

@@ -1,0 +1,53 @@
+import { writeFileSync } from "node:fs";
+import { parseArgs } from "node:util";
+import { invokeSuite } from "./invoke.ts";
+import { routesSuite } from "./routes.ts";
+import type { Row, Suite, SuiteResult } from "./suite.ts";
+
+/** Sorted by name; a new suite is a file and a line here. */
+const SUITES: readonly Suite[] = [invokeSuite, routesSuite];
+
+function usage(): string {
+  const suites = SUITES.map(({ name, description }) => `  ${name.padEnd(12)} ${description}`);
+  return `usage: npm run bench -- <suite> [--json FILE]\n\nsuites:\n${suites.join("\n")}`;
+}
+
+function table(rows: readonly Row[]): string {
+  const columns = [...new Set(rows.flatMap((row) => Object.keys(row)))];
+  const lines = [columns, ...rows.map((row) => columns.map((column) => String(row[column] ?? "")))];
+  const widths = columns.map((_, i) => Math.max(...lines.map((line) => line[i]?.length ?? 0)));
+  return lines
+    .map((line) =>
+      line
+        .map((cell, i) => cell.padEnd(widths[i] ?? 0))
+        .join("  ")
+        .trimEnd(),
+    )
+    .join("\n");
+}
+
+function report(result: SuiteResult): string {
+  const conditions = Object.entries(result.conditions).map(([name, value]) => `  ${name}: ${value}`);
+  const targets = result.targets.map(
+    ({ name, want, got, met }) => `  ${met ? "met  " : "UNMET"} ${name}: want ${want}, got ${got}`,
+  );
+  return `${result.suite}\n${conditions.join("\n")}\n\n${table(result.rows)}\n\n${targets.join("\n")}`;
+}
+
+const { values, positionals } = parseArgs({ allowPositionals: true, options: { json: { type: "string" } } });
+const suite = SUITES.find(({ name }) => name === positionals[0]);
+if (suite === undefined) {
+  console.error(usage());
+  process.exitCode = 2;
+} else {
+  const interrupted = new AbortController();
+  process.once("SIGINT", () => interrupted.abort(new Error("interrupted")));
+  try {
+    const result = await suite.run(interrupted.signal);
+    console.log(report(result));
+    if (values.json !== undefined) writeFileSync(values.json, `${JSON.stringify(result, null, 2)}\n`);
+  } catch (error) {
+    console.error(`the measurement is invalid: ${error instanceof Error ? error.message : String(error)}`);
+    process.exitCode = 1;
+  }
+}

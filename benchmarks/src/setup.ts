@@ -1,0 +1,49 @@
+import { execFileSync } from "node:child_process";
+import { mkdirSync } from "node:fs";
+import { goBinary, PEERS_BUILT, PEERS_SOURCE } from "./peers.ts";
+
+/** Installs what the suites measure against: nginx, wrk and Go from the system's package manager. */
+
+function present(command: string, ...args: string[]): boolean {
+  try {
+    execFileSync(command, args, { stdio: "ignore" });
+    return true;
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).code !== "ENOENT";
+  }
+}
+
+const wanted: ReadonlyArray<readonly [command: string, flag: string, debian: string, brew: string]> = [
+  ["nginx", "-v", "nginx-light", "nginx"],
+  ["wrk", "-v", "wrk", "wrk"],
+  ["go", "version", "golang-go", "go"],
+  ["taskset", "--version", "util-linux", "util-linux"],
+];
+
+function install(missing: typeof wanted): void {
+  if (present("apt-get", "--version")) {
+    const packages = missing.map(([, , debian]) => debian);
+    const env = { ...process.env, DEBIAN_FRONTEND: "noninteractive" };
+    const sudo = process.getuid?.() === 0 ? [] : ["sudo"];
+    for (const args of [
+      ["update", "-q"],
+      ["install", "-y", "--no-install-recommends", ...packages],
+    ]) {
+      const [command = "", ...rest] = [...sudo, "apt-get", ...args];
+      execFileSync(command, rest, { stdio: "inherit", env });
+    }
+  } else if (present("brew", "--version")) {
+    execFileSync("brew", ["install", ...missing.map(([, , , brew]) => brew)], { stdio: "inherit" });
+  } else {
+    throw new Error(`please install ${missing.map(([command]) => command).join(", ")}`);
+  }
+}
+
+const missing = wanted.filter(([command, flag]) => !present(command, flag));
+if (missing.length > 0) install(missing);
+mkdirSync(PEERS_BUILT, { recursive: true });
+for (const name of ["hello", "reverse-proxy"] as const) {
+  execFileSync("go", ["build", "-o", goBinary(name), `./${name}`], { cwd: PEERS_SOURCE, stdio: "inherit" });
+  console.log(`built ${goBinary(name)}`);
+}
+console.log("ready: npm run bench -- invoke");
