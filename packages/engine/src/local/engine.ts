@@ -133,7 +133,8 @@ export function createLocalEngine(
     return [
       ...(path === undefined ? [] : [`runs as the platform's own user: other users cannot read ${path}`]),
       ...(machine?.isolation.items ?? [])
-        .filter((item) => !item.enforced && (item.runtime === undefined || item.runtime === runtime))
+        // What no local engine holds is said at start and by `doctor`; a revision tells what is its own.
+        .filter((item) => !item.enforced && item.runtime === runtime)
         .map((item) => item.detail),
     ];
   };
