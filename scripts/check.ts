@@ -27,5 +27,7 @@ async function work(): Promise<void> {
   }
 }
 await Promise.all([work(), work()]);
-console.log(`check: ${failed === 0 ? "ok" : `${failed} failed`} in ${((performance.now() - started) / 1000).toFixed(1)} s`);
+console.log(
+  `check: ${failed === 0 ? "ok" : `${failed} failed`} in ${((performance.now() - started) / 1000).toFixed(1)} s`,
+);
 process.exitCode = failed === 0 ? 0 : 1;

@@ -32,9 +32,15 @@ export function runCommand(
   child.stdout.on("data", take);
   child.stderr.on("data", take);
   return new Promise((resolve) => {
-    child.once("error", (error) => resolve({ code: 127, output: error.message, ms: performance.now() - started }));
+    child.once("error", (error) =>
+      resolve({ code: 127, output: error.message, ms: performance.now() - started }),
+    );
     child.once("close", (code, signal) =>
-      resolve({ code: code ?? 1, output: signal === null ? output : `${output}\nended by ${signal}`, ms: performance.now() - started }),
+      resolve({
+        code: code ?? 1,
+        output: signal === null ? output : `${output}\nended by ${signal}`,
+        ms: performance.now() - started,
+      }),
     );
   });
 }

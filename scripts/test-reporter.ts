@@ -19,7 +19,11 @@ export default class CountingReporter implements Reporter {
         const result = test.result();
         if (result.state === "passed") counts.passed++;
         else if (result.state === "failed") counts.failed++;
-        else counts.skipped.push({ name: test.fullName, reason: ("note" in result && result.note) || "no reason given" });
+        else
+          counts.skipped.push({
+            name: test.fullName,
+            reason: ("note" in result && result.note) || "no reason given",
+          });
       }
     }
     const file = process.env["TEST_COUNTS"];

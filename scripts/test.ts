@@ -30,14 +30,26 @@ async function vitest(project: string): Promise<Counts> {
 async function python(): Promise<Counts> {
   const probe = await runCommand("python3", ["-c", "import sys; sys.exit(sys.version_info < (3, 10))"]);
   if (probe.code !== 0) {
-    return { passed: 0, failed: 0, skipped: [{ name: "runtimes/python", reason: "Python 3.10 or newer is not installed" }] };
+    return {
+      passed: 0,
+      failed: 0,
+      skipped: [{ name: "runtimes/python", reason: "Python 3.10 or newer is not installed" }],
+    };
   }
-  const result = await runCommand("python3", ["-m", "unittest", "discover", "-s", "runtimes/python/tests"], { echo: true });
+  const result = await runCommand("python3", ["-m", "unittest", "discover", "-s", "runtimes/python/tests"], {
+    echo: true,
+  });
   const ran = Number(/^Ran (\d+) tests?/m.exec(result.output)?.[1] ?? 0);
-  const bad = [...result.output.matchAll(/(?:failures|errors)=(\d+)/g)].reduce((sum, [, n]) => sum + Number(n), 0);
+  const bad = [...result.output.matchAll(/(?:failures|errors)=(\d+)/g)].reduce(
+    (sum, [, n]) => sum + Number(n),
+    0,
+  );
   const skipped = Number(/skipped=(\d+)/.exec(result.output)?.[1] ?? 0);
   const failed = result.code === 0 ? 0 : Math.max(1, bad);
-  const reasons = Array.from({ length: skipped }, () => ({ name: "runtimes/python", reason: "skipped by unittest" }));
+  const reasons = Array.from({ length: skipped }, () => ({
+    name: "runtimes/python",
+    reason: "skipped by unittest",
+  }));
   return { passed: Math.max(0, ran - failed - skipped), failed, skipped: reasons };
 }
 
