@@ -1,5 +1,5 @@
-import type { Log } from "./log.ts";
-import type { RequestHeaders } from "./request-headers.ts";
+import { consoleLog, type Log } from "./log.ts";
+import { RequestHeaders } from "./request-headers.ts";
 
 /** What called the function. */
 export interface Trigger {
@@ -9,31 +9,35 @@ export interface Trigger {
   readonly source: string;
   /** RFC 3339. */
   readonly timestamp: string;
-  /** The event's id; the request id of an HTTP call. */
+  /** The event's id; empty for an HTTP call. */
   readonly id: string;
   /** 1 for the first delivery. */
   readonly attempt: number;
 }
 
-/** What the server knows of one call. The platform's side of `Context`; user code never makes one. */
-export interface Invocation {
-  readonly data: unknown;
-  readonly headers: RequestHeaders;
-  readonly trigger: Trigger;
-  readonly log: Log;
-  readonly body: Uint8Array;
-  readonly method: string;
-  readonly path: string;
-  readonly query: URLSearchParams;
-  readonly requestId: string;
-  readonly function: string;
-  readonly revision: string;
-  readonly org: string;
-  deadline(): number;
-  signal(): AbortSignal;
+/** What a `Context` is made of; the server gives all of it, a unit test what its handler reads. */
+export interface ContextInit {
+  readonly data?: unknown;
+  readonly headers?: RequestHeaders;
+  readonly trigger?: Trigger;
+  readonly log?: Log;
+  readonly body?: Uint8Array;
+  readonly method?: string;
+  readonly path?: string;
+  readonly query?: URLSearchParams;
+  readonly requestId?: string;
+  readonly function?: string;
+  readonly revision?: string;
+  readonly org?: string;
+  /** Milliseconds left, asked for at every reading. */
+  readonly deadline?: () => number;
+  /** Asked for at the first reading. */
+  readonly signal?: () => AbortSignal;
 }
 
-/** One call of the function. */
+const DEFAULT_TIMEOUT_MS = 60_000;
+
+/** One call of the function. The server makes it; in a unit test: `new Context({ data: { text: "hello" } })`. */
 export class Context {
   /** The parsed JSON body; the query where there is no body; `{ body, encoding? }` for any other content. */
   readonly data: unknown;
@@ -51,33 +55,49 @@ export class Context {
   readonly function: string;
   readonly revision: string;
   readonly org: string;
-  readonly #invocation: Invocation;
+  readonly #deadline: () => number;
+  readonly #signal: () => AbortSignal;
 
-  constructor(invocation: Invocation) {
-    this.#invocation = invocation;
-    this.data = invocation.data;
-    this.headers = invocation.headers;
-    this.trigger = invocation.trigger;
-    this.log = invocation.log;
-    this.body = invocation.body;
-    this.method = invocation.method;
-    this.path = invocation.path;
-    this.query = invocation.query;
-    this.requestId = invocation.requestId;
-    this.function = invocation.function;
-    this.revision = invocation.revision;
-    this.org = invocation.org;
+  constructor(init: ContextInit = {}) {
+    this.data = init.data === undefined ? {} : init.data;
+    this.headers = init.headers ?? new RequestHeaders({});
+    this.body = init.body ?? new Uint8Array(0);
+    this.method = init.method ?? "POST";
+    this.path = init.path ?? "/";
+    this.query = init.query ?? new URLSearchParams();
+    this.trigger = init.trigger ?? httpTrigger(this.path);
+    this.log = init.log ?? consoleLog;
+    this.requestId = init.requestId ?? "";
+    this.function = init.function ?? "";
+    this.revision = init.revision ?? "";
+    this.org = init.org ?? "";
+    this.#deadline = init.deadline ?? countDown(DEFAULT_TIMEOUT_MS);
+    this.#signal = init.signal ?? neverAborted();
   }
 
   /** Milliseconds left before the platform gives up on this call; 0 once it has. */
   get deadline(): number {
-    return this.#invocation.deadline();
+    return this.#deadline();
   }
 
   /** Aborts at the deadline, and when the caller goes away. Hand it to `fetch` and to everything that waits. */
   get signal(): AbortSignal {
-    return this.#invocation.signal();
+    return this.#signal();
   }
+}
+
+function httpTrigger(path: string): Trigger {
+  return { type: "http", source: path, timestamp: new Date().toISOString(), id: "", attempt: 1 };
+}
+
+function countDown(ms: number): () => number {
+  const end = performance.now() + ms;
+  return () => Math.max(0, end - performance.now());
+}
+
+function neverAborted(): () => AbortSignal {
+  const controller = new AbortController();
+  return () => controller.signal;
 }
 
 // HIP-60 names these. A plain `undefined is not a function` would leave the reader guessing, a stand-in would lie.

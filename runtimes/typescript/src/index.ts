@@ -1,5 +1,5 @@
 export { Context } from "./context.ts";
-export type { Handler, Trigger } from "./context.ts";
+export type { ContextInit, Handler, Trigger } from "./context.ts";
 export type { Log, LogFields } from "./log.ts";
 export { RequestHeaders } from "./request-headers.ts";
 export { Response } from "./response.ts";

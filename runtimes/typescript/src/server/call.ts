@@ -1,6 +1,6 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
 import { inspect } from "node:util";
-import { Context, type Handler, type Invocation } from "../context.ts";
+import { Context, type Handler } from "../context.ts";
 import { RequestHeaders } from "../request-headers.ts";
 import { parseData, readBody } from "./body.ts";
 import { CallLog } from "./call-log.ts";
@@ -72,9 +72,9 @@ export class Call {
   async #run(body: Uint8Array): Promise<void> {
     this.#startedAt = performance.now();
     try {
-      const invocation = this.#invocation(body);
-      if (invocation === undefined) return;
-      const value = this.#calls.handler(new Context(invocation));
+      const context = this.#context(body);
+      if (context === undefined) return;
+      const value = this.#calls.handler(context);
       await this.#deliver(isThenable(value) ? await value : value);
     } catch (error) {
       this.#failed(error);
@@ -83,7 +83,7 @@ export class Call {
     }
   }
 
-  #invocation(body: Uint8Array): Invocation | undefined {
+  #context(body: Uint8Array): Context | undefined {
     const { path, query } = this.#target;
     const parameters = new URLSearchParams(query);
     const parsed = parseData(body, this.#request.headers["content-type"], parameters);
@@ -92,7 +92,7 @@ export class Call {
       return undefined;
     }
     const { identity, scopes } = this.#calls;
-    return {
+    return new Context({
       data: parsed.data,
       headers: new RequestHeaders(this.#request.headers),
       trigger: readTrigger(this.#request, path, this.#requestId, Date.now()),
@@ -107,7 +107,7 @@ export class Call {
       org: identity.org,
       deadline: () => Math.max(0, this.#deadlineAt - performance.now()),
       signal: () => this.#signal(),
-    };
+    });
   }
 
   // Made on demand: few handlers ask for it, and it costs more than the rest of the context.

@@ -7,6 +7,7 @@ const STATUS = {
   handler_error: 500,
   unserialisable: 500,
   not_ready: 503,
+  draining: 503,
   timeout: 504,
 } as const;
 

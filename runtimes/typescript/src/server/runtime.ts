@@ -40,6 +40,7 @@ export class Runtime {
         requestTimeout: 0,
         headersTimeout: 0,
         keepAliveTimeout: 0,
+        joinDuplicateHeaders: true,
         connectionsCheckingInterval: AN_HOUR_MS,
       },
       (request, response) => this.#serve(request, response),
@@ -104,6 +105,10 @@ export class Runtime {
       this.#control(request, response);
       return;
     }
+    if (this.#state === "draining") {
+      this.#refuse(request, response, "draining", "this instance is about to end and takes no more calls");
+      return;
+    }
     if (this.#calls === undefined) {
       this.#refuse(request, response, "not_ready", `the code of this instance is not loaded: ${this.#state}`);
       return;
@@ -119,7 +124,7 @@ export class Runtime {
   #refuse(
     request: IncomingMessage,
     response: ServerResponse,
-    code: "not_ready" | "not_found" | "bad_request",
+    code: "not_ready" | "draining" | "not_found" | "bad_request",
     msg: string,
   ): void {
     request.resume();
