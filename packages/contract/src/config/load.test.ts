@@ -1,0 +1,244 @@
+import { describe, expect, it } from "vitest";
+import { Secret } from "../secret.ts";
+import { loadConfig, type ConfigSources } from "./load.ts";
+
+function load(sources: Partial<ConfigSources>) {
+  return loadConfig({ env: {}, ...sources });
+}
+
+function good(sources: Partial<ConfigSources>) {
+  const loaded = load(sources);
+  expect(loaded.problems).toEqual([]);
+  return loaded.config;
+}
+
+function problems(sources: Partial<ConfigSources>): string[] {
+  return load(sources).problems.map((item) => `${item.path}: ${item.rule}`);
+}
+
+describe("the configuration", () => {
+  it("is complete without a file or variables", () => {
+    const config = good({ env: { HOME: "/home/me" } });
+    expect(config).toMatchObject({
+      engine: "auto",
+      planes: ["api", "proxy"],
+      dataDir: "/home/me/.local/share/hanzo-fn",
+      server: { host: "127.0.0.1", apiPort: 8060, invokePort: 8061, metricsPort: 9060 },
+      limits: { queueTimeoutMs: 60_000 },
+      runtimes: { typescript: { defaultTimeoutMs: 60_000, maxTimeoutMs: 900_000 } },
+    });
+    expect(config.database.url).toBeUndefined();
+  });
+
+  it("listens on all addresses once somebody configured it", () => {
+    expect(good({ text: "{}" }).server.host).toBe("0.0.0.0");
+    expect(good({ env: { DATABASE_URL: "postgres://db/x" } }).server.host).toBe("0.0.0.0");
+  });
+
+  it("takes a flag before an own variable before a known variable before the file", () => {
+    const text = "observability: {log_level: trace}\n";
+    const level = (sources: Partial<ConfigSources>) => good({ text, ...sources }).observability.logLevel;
+    const flags = { "observability.log_level": "fatal" };
+    expect(level({})).toBe("trace");
+    expect(level({ env: { LOG_LEVEL: "debug" } })).toBe("debug");
+    expect(level({ env: { LOG_LEVEL: "debug", HANZO_FN_OBSERVABILITY_LOG_LEVEL: "warn" } })).toBe("warn");
+    expect(level({ env: { HANZO_FN_OBSERVABILITY_LOG_LEVEL: "warn" }, flags })).toBe("fatal");
+  });
+
+  it("types what comes from the environment", () => {
+    const env = {
+      HANZO_FN_SERVER_API_PORT: "9000",
+      HANZO_FN_AUTH_OWNER_FALLBACK: "false",
+      HANZO_FN_LIMITS_MAX_BODY_BYTES: "1Gi",
+      HANZO_FN_LIMITS_QUEUE_TIMEOUT: "5",
+      HANZO_FN_OBSERVABILITY_TRACE_SAMPLING: "0.5",
+      HANZO_FN_PLANES: "proxy",
+      IAM_ISSUER: "https://hanzo.id, https://lux.id",
+      HANZO_FN_AUTH_ROLES: "{owner: ['functions:*']}",
+    };
+    const config = good({ env });
+    expect(config.server.apiPort).toBe(9000);
+    expect(config.auth).toMatchObject({
+      ownerFallback: false,
+      issuers: ["https://hanzo.id", "https://lux.id"],
+      roles: { owner: ["functions:*"] },
+    });
+    expect(config.limits).toMatchObject({ maxBodyBytes: 2 ** 30, queueTimeoutMs: 5000 });
+    expect(config.observability.traceSampling).toBe(0.5);
+    expect(config.planes).toEqual(["proxy"]);
+  });
+
+  it("takes an empty variable for none", () => {
+    expect(good({ env: { LOG_LEVEL: "", HANZO_FN_SERVER_API_PORT: "" } }).server.apiPort).toBe(8060);
+  });
+
+  it("keeps text that looks like a number as text", () => {
+    expect(good({ env: { KMS_PROJECT: "123" } }).secrets.project).toBe("123");
+  });
+});
+
+describe("variables in the file", () => {
+  it("are replaced, typed, and may have a default", () => {
+    const text = "server: {api_port: '${P}', host: '${H:-1.2.3.4}'}\nbuilds: {npm: '${DIR}/npm$$1'}\n";
+    const config = good({ text, env: { P: "9000", DIR: "/opt" } });
+    expect(config.server).toMatchObject({ apiPort: 9000, host: "1.2.3.4" });
+    expect(config.builds.npm).toBe("/opt/npm$1");
+  });
+
+  it("remove their key with a warning where they are not set", () => {
+    const { config, warnings, problems } = load({ text: "server:\n  api_port: ${P}\n" });
+    expect(problems).toEqual([]);
+    expect(config.server.apiPort).toBe(8060);
+    expect(warnings).toEqual([
+      {
+        path: "server.api_port",
+        line: 2,
+        column: 13,
+        value: "${P}",
+        rule: "is left out, because ${P} is not set",
+      },
+    ]);
+  });
+
+  it("remove a whole list item", () => {
+    const { config } = load({ text: "auth: {issuers: ['${A}', '${B}']}", env: { B: "https://b.example" } });
+    expect(config.auth.issuers).toEqual(["https://b.example"]);
+  });
+
+  it("fail where they leave out what is required", () => {
+    const text = "secrets: {url: 'https://kms.example', client_id: x, client_secret: '${S}'}";
+    expect(problems({ text })).toEqual(["secrets.client_secret: is required where secrets come from a KMS"]);
+    expect(problems({ text, env: { S: "s3cr3t" } })).toEqual([]);
+  });
+
+  it("must be well formed", () => {
+    expect(problems({ text: "data_dir: '${X'" })).toEqual([
+      "data_dir: has a variable that is not written as ${NAME} or ${NAME:-default}",
+    ]);
+  });
+});
+
+describe("mistakes", () => {
+  it("are all reported, with line, column and suggestion", () => {
+    const text = `server:
+  api_prt: 1
+  invoke_port: 99999
+limits: {queue_timeout: soon}
+log_level: warn
+planes: [api, prxy]
+database: {url: mysql://x}
+`;
+    expect(
+      load({ text }).problems.map(({ path, line, column, suggestion }) => [path, line, column, suggestion]),
+    ).toEqual([
+      ["server.api_prt", 2, 3, "did you mean `api_port`?"],
+      ["server.invoke_port", 3, 16, undefined],
+      ["limits.queue_timeout", 4, 25, undefined],
+      ["log_level", 5, 1, "did you mean `observability.log_level`?"],
+      ["planes[1]", 6, 15, "did you mean `proxy`?"],
+      ["database.url", 7, 17, undefined],
+    ]);
+  });
+
+  it("name the variable or flag they came from", () => {
+    expect(problems({ env: { HANZO_FN_LIMITS_QUEUE_DEPTH: "lots" } })).toEqual([
+      "limits.queue_depth: must be a whole number (set by HANZO_FN_LIMITS_QUEUE_DEPTH)",
+    ]);
+    expect(problems({ flags: { "server.api_port": "x" } })).toEqual([
+      "server.api_port: must be a whole number (set by flag server.api_port)",
+    ]);
+    expect(load({ flags: { "server.api_prt": "1" } }).problems).toEqual([
+      { path: "server.api_prt", rule: "is not a known key", suggestion: "did you mean `server.api_port`?" },
+    ]);
+  });
+
+  it.each([
+    ["engine: knative", "engine: this build has only the local engine"],
+    ["planes: [events]", "planes: this build does not serve the plane events"],
+    ["planes: []", "planes: needs at least 1 entry"],
+    ["server: {api_port: 8061}", "server.invoke_port: must differ from api_port, which is 8061 too"],
+    ["server: 5", "server: must be a map of fields"],
+    ["local: {panic_window: 2m}", "local.panic_window: must be at most stable_window, which is 1m"],
+    [
+      "runtimes: {python: {default_timeout: 20s, max_timeout: 10s}}",
+      "runtimes.python.default_timeout: must be at most max_timeout, which is 10s",
+    ],
+    ["runtimes: {python: {max_timeout: 1h}}", "runtimes.python.max_timeout: must be at most 15m"],
+    ["runtimes: {java: {max_timeout: 1h}}", "runtimes.java: is not a known key"],
+    ["limits: {max_unpacked_bytes: 1Mi}", "limits.max_unpacked_bytes: must be at least max_source_bytes"],
+    ["observability: {trace_sampling: 2}", "observability.trace_sampling: must be a number from 0 to 1"],
+    ["auth: {roles: {owner: [deploy]}}", "auth.roles: deploy is no permission"],
+    ["auth: {issuers: [hanzo.id]}", "auth.issuers[0]: must be a URL that begins with https:// or http://"],
+    ["secrets: {provider: infisical}", "secrets.url: is required where secrets come from a KMS"],
+    ["a: 1\na: 2", "a: is given twice"],
+    ["[", ": is not valid YAML"],
+  ])("`%s` is refused", (text, problem) => {
+    expect(
+      load({ text })
+        .problems.map((item) => `${item.path ?? ""}: ${item.rule}`)
+        .join("\n"),
+    ).toContain(problem);
+  });
+
+  it("leave the default in place, so that the rest can still be checked", () => {
+    expect(load({ text: "server: {api_port: x}" }).config.server.apiPort).toBe(8060);
+  });
+
+  it("of 10 MB are refused before parsing", () => {
+    expect(problems({ text: `# ${"x".repeat(10_000_000)}` })[0]).toContain("must be at most 1048576 bytes");
+  });
+});
+
+describe("secrets in the configuration", () => {
+  const planted = "pl4nted-v4lue";
+
+  it("are Secret values", () => {
+    const config = good({ env: { DATABASE_URL: `postgres://u:${planted}@db/x` } });
+    expect(config.database.url).toBeInstanceOf(Secret);
+    expect(config.database.url?.reveal()).toContain(planted);
+    expect(JSON.stringify(config)).not.toContain(planted);
+  });
+
+  it.each([
+    { env: { DATABASE_URL: `mysql://u:${planted}@db/x` } },
+    { text: `database: {url: "mysql://u:${planted}@db/x"}` },
+    { text: "database: {url: '${X}'}", env: { X: `mysql://${planted}` } },
+    { flags: { "database.url": `mysql://${planted}` } },
+    { text: `triggers: {nats: {credentials: {password: ${planted}}}}` },
+    { env: { NATS_PASSWORD: planted, KV_URL: planted } },
+    { text: `storage: {secret_key: ${planted}}` },
+    { text: "server: {api_port: '${X}'}", env: { X: planted } },
+  ])("are in no problem and no warning: %j", (sources) => {
+    const { warnings, problems } = load(sources);
+    expect(warnings.length + problems.length).toBeGreaterThan(0);
+    expect(JSON.stringify([warnings, problems])).not.toContain(planted);
+  });
+});
+
+describe("keys of later releases", () => {
+  it("have no effect, warn in the file and are quiet at their default in the environment", () => {
+    expect(load({ text: "layer: {port: 8080}" }).warnings).toMatchObject([
+      { path: "layer.port", line: 1, rule: "has no effect in this release" },
+    ]);
+    expect(load({ env: { GPU_POOL_ENABLED: "false" } })).toMatchObject({ warnings: [], problems: [] });
+    expect(load({ env: { NATS_URL: "nats://other:4222" } }).warnings).toHaveLength(1);
+  });
+
+  it.each([
+    "gpu_pool: {size: 5}",
+    "layer: {port: 9999}",
+    "triggers: {nats: {url: nats://other:4222}}",
+    "knative: {namespace: other}",
+    "snapshots: {max_age: 1d}",
+    "runtimes: {python: {image: other}}",
+    "kv: {url: redis://x}",
+  ])("refuse `%s`", (text) => {
+    expect(load({ text }).problems.map((item) => item.rule)).toEqual([
+      "belongs to a later release: only its default is accepted",
+    ]);
+  });
+
+  it("are checked for their type all the same", () => {
+    expect(problems({ text: "gpu_pool: {size: many}" })).toEqual(["gpu_pool.size: must be a whole number"]);
+  });
+});
