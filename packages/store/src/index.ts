@@ -1,3 +1,4 @@
+export { findPostgres } from "./embedded/binaries.ts";
 export { openStore, type StoreOptions } from "./open-store.ts";
 export type { ChangeHandlers, FollowOptions, Store } from "./store.ts";
 export {
