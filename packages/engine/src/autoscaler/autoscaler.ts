@@ -137,7 +137,11 @@ export function decide(
     Math.max((wishes[0] as Wish).desired, config.minInstances),
     Math.max(config.maxInstances, config.minInstances),
   );
-  const zeroSinceMs = bounded === 0 ? (state.zeroSinceMs ?? nowMs) : undefined;
+  // The last instance stays for a whole stable window since the start, and then for the grace.
+  const young = nowMs - state.startedAtMs < config.stableWindowMs;
+  const zeroSinceMs = bounded > 0 || young ? undefined : (state.zeroSinceMs ?? nowMs);
+  const late = zeroSinceMs !== undefined && nowMs - zeroSinceMs >= config.zeroGraceMs;
+  const last = Math.min(1, sample.ready, config.maxInstances);
   const next: AutoscalerState = {
     startedAtMs: state.startedAtMs,
     lastSampleMs: sample.poke === true ? state.lastSampleMs : nowMs,
@@ -147,17 +151,7 @@ export function decide(
     wishes,
     zeroSinceMs,
   };
-  return {
-    state: next,
-    desired: zeroSinceMs === undefined ? bounded : zero(config, next, sample.ready, nowMs),
-  };
-}
-
-/** Zero waits for a whole stable window since the start, and for the grace; until then the last instance stays. */
-function zero(config: AutoscalerConfig, state: AutoscalerState, ready: number, nowMs: number): number {
-  const young = nowMs - state.startedAtMs < config.stableWindowMs;
-  const grace = nowMs - (state.zeroSinceMs ?? nowMs) < config.zeroGraceMs;
-  return young || grace ? Math.min(1, ready, config.maxInstances) : 0;
+  return { state: next, desired: bounded === 0 && !late ? last : bounded };
 }
 
 /** True where time alone changes nothing more: no traffic in any window, no panic, no delayed wish. */

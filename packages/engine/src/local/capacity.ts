@@ -17,25 +17,39 @@ export interface Capacity {
 
 export function createCapacity(max: number): Capacity {
   let used = 0;
+  /** Places that are on their way back because somebody yielded. */
+  let yielding = 0;
   const tenants = new Set<Tenant>();
   const waiting = new Set<Tenant>();
+
+  const askForOne = (asking: Tenant): void => {
+    if (yielding >= waiting.size) return;
+    for (const other of tenants) {
+      if (other === asking || !other.yieldIdle()) continue;
+      yielding += 1;
+      return;
+    }
+  };
   return {
     take(tenant) {
+      waiting.delete(tenant);
       if (used < max) {
         used += 1;
-        waiting.delete(tenant);
         return true;
       }
       waiting.add(tenant);
-      for (const other of tenants) if (other !== tenant && other.yieldIdle()) break;
+      askForOne(tenant);
       return false;
     },
     give() {
       used -= 1;
-      const next = waiting.values().next().value;
-      if (!next) return;
-      waiting.delete(next);
-      next.onRoom();
+      yielding = Math.max(0, yielding - 1);
+      // Whoever waits longest may want it no more: then the next one is asked.
+      for (const next of waiting) {
+        if (used >= max) return;
+        waiting.delete(next);
+        next.onRoom();
+      }
     },
     join: (tenant) => void tenants.add(tenant),
     leave(tenant) {

@@ -35,8 +35,6 @@ export class LiveInstance {
   overrun = 0;
   /** A call overran its deadline once: its handler may still run when no call is left. */
   suspect = false;
-  /** Monotonic milliseconds since when it has no call. */
-  idleSinceMs: number;
   readonly #gone = new AbortController();
   readonly #owner: LiveOwner;
   readonly #options: LiveOptions;
@@ -45,14 +43,13 @@ export class LiveInstance {
   constructor(
     name: string,
     process: LiveProcess,
-    times: { readonly startedAtMs: number; readonly monotonicMs: number },
+    times: { readonly startedAtMs: number },
     owner: LiveOwner,
     options: LiveOptions,
   ) {
     this.name = name;
     this.process = process;
     this.startedAtMs = times.startedAtMs;
-    this.idleSinceMs = times.monotonicMs;
     this.#owner = owner;
     this.#options = options;
     this.target = { instance: name, address: process.address, gone: this.#gone.signal };
