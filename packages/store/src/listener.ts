@@ -49,7 +49,7 @@ export function createListener(options: ListenerOptions): Listener {
   const serve = async (): Promise<void> => {
     const client = new Client({ ...clientConfig(options.connection()), query_timeout: 10_000 });
     const broken = new Promise<never>((_, reject) => {
-      client.once("error", reject);
+      client.on("error", reject);
       client.once("end", () => reject(new Error("the listening connection ended")));
     });
     broken.catch(() => undefined);

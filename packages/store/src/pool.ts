@@ -38,6 +38,9 @@ export function createPool(options: PoolOptions): PostgresPool {
   pool.on("error", (error) =>
     options.log.warn("an idle database connection broke", { error: error.message }),
   );
+  // The pool listens while a client is idle only. One that breaks in use fails its query, and without a listener
+  // the process as well.
+  pool.on("connect", (client) => client.on("error", () => undefined));
   const wrapped: PostgresPool = {
     async connect() {
       try {
