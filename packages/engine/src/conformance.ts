@@ -1,0 +1,517 @@
+import { request } from "node:http";
+import { PlatformError } from "@hanzo-fn/contract";
+import { describe, expect, it, onTestFinished } from "vitest";
+import {
+  revisionRef,
+  type DesiredFunction,
+  type DesiredRevision,
+  type Engine,
+  type Lease,
+  type RevisionRef,
+  type RevisionStatus,
+  type Scaling,
+} from "./engine.ts";
+
+/**
+ * The functions that an engine under test can deploy. `main` answers `/hello`, `/sleep?ms=`, `/spin?ms=` (busy),
+ * `/exit?code=`, `/eat` (memory without end) and `/env`; the others do not come that far.
+ */
+export type FixtureName = "main" | "broken" | "endless" | "leaver";
+
+export interface EngineUnderTest {
+  readonly engine: Engine;
+  /** Runtime and entry of a fixture. */
+  fixture(name: FixtureName): Pick<DesiredRevision, "runtime" | "entry" | "memoryBytes">;
+  close(): Promise<void>;
+}
+
+/** Short times, so that a suite of minutes takes seconds; an engine that cannot have them skips what needs them. */
+export interface ConformanceTimes {
+  /** From the last call to zero instances, at most. */
+  readonly toZeroMs: number;
+  readonly queueTimeoutMs: number;
+  readonly loadTimeoutMs: number;
+  /** Crashes in a row that make a loop. */
+  readonly crashThreshold: number;
+}
+
+const SCALING: Scaling = { minInstances: 0, maxInstances: 5, targetConcurrency: 10, scaleDownDelayMs: 0 };
+const never = (): AbortSignal => new AbortController().signal;
+
+interface Answer {
+  readonly status: number;
+  readonly body: Record<string, unknown>;
+}
+
+function send(lease: Lease, path: string): Promise<Answer> {
+  const { address } = lease.target;
+  const where =
+    address.kind === "unix" ? { socketPath: address.path } : { host: address.host, port: address.port };
+  return new Promise((resolve, reject) => {
+    const outgoing = request({ ...where, path, agent: false }, (response) => {
+      let text = "";
+      response.setEncoding("utf8");
+      response.on("data", (chunk: string) => (text += chunk));
+      response.on("error", reject);
+      response.on("end", () => {
+        if (!response.complete) reject(new Error("the answer is not complete"));
+        else resolve({ status: response.statusCode ?? 0, body: JSON.parse(text) as Record<string, unknown> });
+      });
+    });
+    outgoing.on("error", reject);
+    outgoing.end();
+  });
+}
+
+/** One test's view of the engine. */
+class Bench {
+  readonly engine: Engine;
+  readonly #under: EngineUnderTest;
+  readonly #name = `f${Math.random().toString(36).slice(2, 8)}`;
+  #scaling: Scaling = SCALING;
+  readonly #revisions = new Map<number, DesiredRevision>();
+  readonly states: string[] = [];
+
+  constructor(under: EngineUnderTest) {
+    this.#under = under;
+    this.engine = under.engine;
+    const stop = new AbortController();
+    under.engine.deployer.observe(
+      (status) => this.states.push(`${status.ref.name} ${status.state}`),
+      stop.signal,
+    );
+    onTestFinished(async () => {
+      stop.abort();
+      await this.remove();
+    });
+  }
+
+  ref(number = 1): RevisionRef {
+    return revisionRef("acme", this.#name, number);
+  }
+
+  key(number = 1): string {
+    return this.ref(number).key;
+  }
+
+  async deploy(fixture: FixtureName, over: Partial<DesiredRevision> = {}, number = 1): Promise<void> {
+    this.#revisions.set(number, {
+      ref: this.ref(number),
+      sourceDigest: "0".repeat(64),
+      environment: { GREETING: "hello" },
+      secrets: {},
+      cpuMillis: 100,
+      timeoutMs: 10_000,
+      concurrency: 10,
+      percent: 100,
+      ...this.#under.fixture(fixture),
+      ...over,
+    });
+    await this.apply();
+  }
+
+  async scale(over: Partial<Scaling>): Promise<void> {
+    this.#scaling = { ...this.#scaling, ...over };
+    await this.apply();
+  }
+
+  async forget(number: number): Promise<void> {
+    this.#revisions.delete(number);
+    await this.apply();
+  }
+
+  async apply(): Promise<void> {
+    const desired: DesiredFunction = {
+      org: "acme",
+      function: this.#name,
+      scaling: this.#scaling,
+      revisions: [...this.#revisions.values()],
+    };
+    await this.engine.deployer.apply(desired, never());
+  }
+
+  remove(): Promise<void> {
+    return this.engine.deployer.remove({ org: "acme", function: this.#name }, never());
+  }
+
+  status(number = 1): RevisionStatus | undefined {
+    return this.engine.deployer.status(this.ref(number));
+  }
+
+  async reaches(state: string, number = 1): Promise<RevisionStatus> {
+    await expect.poll(() => this.status(number)?.state, { timeout: 20_000, interval: 5 }).toBe(state);
+    return this.status(number) as RevisionStatus;
+  }
+
+  /** Ready instances. */
+  async counts(count: number, timeout = 10_000): Promise<void> {
+    const ready = (): number =>
+      this.status()?.instances.filter((instance) => instance.state === "ready").length ?? -1;
+    await expect.poll(ready, { timeout, interval: 10 }).toBe(count);
+  }
+
+  acquire(number = 1): Promise<Lease> {
+    return this.engine.instances.acquire(this.key(number), never());
+  }
+
+  async call(path: string, number = 1): Promise<Answer> {
+    using lease = await this.acquire(number);
+    return await send(lease, path);
+  }
+
+  /** A call that breaks; answers what the engine says about it. */
+  async breaks(path: string): Promise<PlatformError> {
+    using lease = await this.acquire();
+    const broke = await send(lease, path).then(
+      () => false,
+      () => true,
+    );
+    expect(broke).toBe(true);
+    return await lease.diagnose();
+  }
+}
+
+const codeOf = (error: unknown): string => (error instanceof PlatformError ? error.code : String(error));
+const refused = (promise: Promise<unknown>): Promise<PlatformError> =>
+  promise.then(
+    () => Promise.reject(new Error("it was granted")),
+    (error: unknown) => error as PlatformError,
+  );
+
+/** What every engine owes the planes above it. `open` gives an engine that serves; each test gets its own function on it. */
+export function exerciseEngine(
+  name: string,
+  setup: { readonly under: () => EngineUnderTest; readonly times: ConformanceTimes },
+): void {
+  const { times } = setup;
+  const open = (): Bench => new Bench(setup.under());
+
+  describe(`${name}: deploying`, () => {
+    it("proves the code with one instance and reports the way there", async () => {
+      const bench = open();
+      await bench.deploy("main");
+      const status = await bench.reaches("ready");
+      const revision = bench.ref().name;
+      expect(bench.states.slice(0, 3)).toEqual([
+        `${revision} building`,
+        `${revision} starting`,
+        `${revision} ready`,
+      ]);
+      expect(Object.keys(status.phasesMs)).toEqual(["build", "start"]);
+      expect(status.instances).toHaveLength(1);
+      expect(status.failure).toBeUndefined();
+    });
+
+    it("takes the same wish twice without doing anything twice", async () => {
+      const bench = open();
+      await bench.deploy("main");
+      await bench.apply();
+      const before = await bench.reaches("ready");
+      await bench.apply();
+      expect(bench.status()?.instances.map(({ instance }) => instance)).toEqual(
+        before.instances.map(({ instance }) => instance),
+      );
+    });
+
+    it("reports code that does not load, with what it logged, and refuses calls with the same", async () => {
+      const bench = open();
+      await bench.deploy("broken");
+      const { failure } = await bench.reaches("failed");
+      expect(failure).toMatchObject({
+        code: "load_failed",
+        message: expect.stringContaining("does not load"),
+      });
+      expect(failure?.logTail.join("\n")).toContain("a line before the end");
+      expect(codeOf(await refused(bench.acquire()))).toBe("load_failed");
+    });
+
+    it("reports code that exits while loading", async () => {
+      const bench = open();
+      await bench.deploy("leaver");
+      const { failure } = await bench.reaches("failed");
+      expect(failure).toMatchObject({
+        code: "load_failed",
+        message: expect.stringContaining("exited with code 7"),
+      });
+      expect(failure?.logTail).toContain("a line before leaving");
+    });
+
+    it("kills code that never finishes loading", async () => {
+      const bench = open();
+      await bench.deploy("endless");
+      const { failure, instances } = await bench.reaches("failed");
+      expect(failure).toMatchObject({
+        code: "load_failed",
+        message: expect.stringContaining("did not finish loading"),
+      });
+      expect(instances).toEqual([]);
+    });
+
+    it("lets calls that come before the first instance wait for it", async () => {
+      const bench = open();
+      await bench.deploy("main");
+      expect((await bench.call("/hello")).status).toBe(200);
+      expect(bench.status()?.state).toBe("ready");
+    });
+
+    it("keeps one revision serving while another fails", async () => {
+      const bench = open();
+      await bench.deploy("main");
+      await bench.reaches("ready");
+      await bench.deploy("broken", { percent: 0 }, 2);
+      await bench.reaches("failed", 2);
+      expect((await bench.call("/hello")).status).toBe(200);
+    });
+
+    it("does not start a proven revision until it is called", async () => {
+      const bench = open();
+      await bench.deploy("main", { proven: true });
+      expect(await bench.reaches("ready")).toMatchObject({ instances: [] });
+      const lease = await bench.acquire();
+      expect(lease.coldStart?.totalMs).toBeGreaterThan(0);
+      expect(Object.keys(lease.coldStart?.phasesMs ?? {})).toEqual(["queue", "boot", "load"]);
+      expect((await send(lease, "/hello")).status).toBe(200);
+      lease.release();
+    });
+
+    it("takes down a revision that vanishes from the wish, after its calls have ended", async () => {
+      const bench = open();
+      await bench.deploy("main");
+      await bench.deploy("main", {}, 2);
+      await bench.reaches("ready");
+      await bench.reaches("ready", 2);
+      const running = bench.call("/sleep?ms=300");
+      await expect.poll(() => bench.status()?.instances[0]?.inFlight).toBe(1);
+      await bench.forget(1);
+      expect(bench.status()).toBeUndefined();
+      expect((await running).status).toBe(200);
+      expect(codeOf(await refused(bench.acquire()))).toBe("no_capacity");
+      expect((await bench.call("/hello", 2)).status).toBe(200);
+    });
+
+    it("removes a function wholly: its instances are gone when remove resolves", async () => {
+      const bench = open();
+      await bench.deploy("main");
+      await bench.reaches("ready");
+      using lease = await bench.acquire();
+      const { gone } = lease.target;
+      lease.release();
+      await bench.remove();
+      expect(gone.aborted).toBe(true);
+      await expect(send(lease, "/hello")).rejects.toThrow();
+    });
+  });
+
+  describe(`${name}: calling`, () => {
+    it("gives the function its identity and its environment", async () => {
+      const bench = open();
+      await bench.deploy("main");
+      const { body } = await bench.call("/env");
+      expect(body["environment"]).toMatchObject({ GREETING: "hello" });
+      const { body: hello } = await bench.call("/hello");
+      expect(hello["hello"]).toBe(bench.status()?.instances[0]?.instance);
+    });
+
+    it("holds the concurrency limit: one call more waits for the first to end", async () => {
+      const bench = open();
+      await bench.scale({ maxInstances: 1 });
+      await bench.deploy("main", { concurrency: 2 });
+      await bench.reaches("ready");
+      const leases = [await bench.acquire(), await bench.acquire()];
+      expect(bench.engine.instances.tryAcquire(bench.key())).toBeUndefined();
+      const third = bench.acquire();
+      leases[0]?.release();
+      const granted = await third;
+      expect(granted.coldStart).toBeUndefined();
+      for (const lease of [leases[1], granted]) lease?.release();
+    });
+
+    it("serves those who wait in their order", async () => {
+      const bench = open();
+      await bench.scale({ maxInstances: 1 });
+      await bench.deploy("main", { concurrency: 1 });
+      await bench.reaches("ready");
+      const order: number[] = [];
+      const first = await bench.acquire();
+      const waiting = [1, 2, 3].map(async (n) => {
+        using _lease = await bench.acquire();
+        order.push(n);
+      });
+      first.release();
+      await Promise.all(waiting);
+      expect(order).toEqual([1, 2, 3]);
+    });
+
+    it("gives up waiting after the queue timeout", async () => {
+      const bench = open();
+      await bench.scale({ maxInstances: 1 });
+      await bench.deploy("main", { concurrency: 1 });
+      await bench.reaches("ready");
+      using _lease = await bench.acquire();
+      const began = performance.now();
+      const error = await refused(bench.acquire());
+      expect(codeOf(error)).toBe("queue_timeout");
+      expect(error.retryAfterSeconds).toBeGreaterThan(0);
+      expect(performance.now() - began).toBeGreaterThan(times.queueTimeoutMs * 0.9);
+    });
+
+    it("gives a place in the queue back when the caller leaves", async () => {
+      const bench = open();
+      await bench.scale({ maxInstances: 1 });
+      await bench.deploy("main", { concurrency: 1 });
+      await bench.reaches("ready");
+      const lease = await bench.acquire();
+      const leaving = new AbortController();
+      const left = bench.engine.instances.acquire(bench.key(), leaving.signal);
+      const staying = bench.acquire();
+      leaving.abort(new Error("left"));
+      await expect(left).rejects.toThrow("left");
+      lease.release();
+      (await staying).release();
+    });
+
+    it("knows no revision that was never wished for", async () => {
+      const bench = open();
+      expect(bench.engine.instances.tryAcquire(bench.key())).toBeUndefined();
+      expect(codeOf(await refused(bench.acquire()))).toBe("no_capacity");
+    });
+  });
+
+  describe(`${name}: scaling`, () => {
+    it("goes to zero when nobody calls, and comes back by a call", async () => {
+      const bench = open();
+      await bench.deploy("main");
+      await bench.reaches("ready");
+      const first = (await bench.call("/hello")).body["hello"];
+      await bench.counts(0, times.toZeroMs + 5000);
+      expect(bench.status()?.state).toBe("ready");
+      const second = (await bench.call("/hello")).body["hello"];
+      expect(second).not.toBe(first);
+    });
+
+    it("starts more under load, never beyond the maximum, and shrinks again", async () => {
+      const bench = open();
+      await bench.scale({ maxInstances: 3, targetConcurrency: 1 });
+      await bench.deploy("main", { concurrency: 1 });
+      await bench.reaches("ready");
+      const answers = await Promise.all(Array.from({ length: 9 }, () => bench.call("/sleep?ms=300")));
+      expect(answers.every(({ status }) => status === 200)).toBe(true);
+      expect(bench.status()?.instances.length).toBe(3);
+      await bench.counts(0, times.toZeroMs + 5000);
+    });
+
+    it("starts one instance for many calls that it can take all", async () => {
+      const bench = open();
+      await bench.deploy("main", { proven: true });
+      const answers = await Promise.all(Array.from({ length: 8 }, () => bench.call("/hello")));
+      expect(new Set(answers.map(({ body }) => body["hello"])).size).toBe(1);
+    });
+
+    it("keeps a minimum while the revision has traffic, at once when the wish changes", async () => {
+      const bench = open();
+      await bench.deploy("main", { proven: true });
+      await bench.scale({ minInstances: 2 });
+      await bench.counts(2);
+      await bench.deploy("main", { proven: true, percent: 0 });
+      await bench.counts(0, times.toZeroMs + 5000);
+    });
+  });
+
+  describe(`${name}: breaking`, () => {
+    it("replaces an instance that exits, and says how it ended", async () => {
+      const bench = open();
+      await bench.deploy("main");
+      await bench.reaches("ready");
+      const error = await bench.breaks("/exit?code=3");
+      expect(error.code).toBe("instance_exited");
+      expect(error.message).toContain("exited with code 3");
+      expect(error.message).toContain("about to exit");
+      expect((await bench.call("/hello")).status).toBe(200);
+    });
+
+    it("says when memory was the cause, and serves the next call", async () => {
+      const bench = open();
+      await bench.deploy("main", { memoryBytes: 160 * 1024 * 1024 });
+      await bench.reaches("ready");
+      expect((await bench.breaks("/eat")).code).toBe("out_of_memory");
+      expect((await bench.call("/hello")).status).toBe(200);
+      expect(bench.status()?.failure).toMatchObject({ code: "out_of_memory" });
+    });
+
+    it("delays starts in a crash loop, says so, and recovers", async () => {
+      const bench = open();
+      await bench.deploy("main");
+      await bench.reaches("ready");
+      for (let i = 0; i < times.crashThreshold; i++) await bench.breaks("/exit?code=9");
+      const error = await refused(bench.acquire());
+      expect(error.code).toBe("crash_loop");
+      expect(error.retryAfterSeconds).toBeGreaterThan(0);
+      expect(error.message).toContain("about to exit");
+      expect(bench.status()).toMatchObject({ state: "ready", failure: { code: "crash_loop" } });
+      const answers = async (): Promise<number> => {
+        try {
+          return (await bench.call("/hello")).status;
+        } catch {
+          return 0;
+        }
+      };
+      await expect.poll(answers, { timeout: 10_000, interval: 50 }).toBe(200);
+    });
+  });
+
+  describe(`${name}: deadlines`, () => {
+    it("lets the neighbours of an overrun call finish, then replaces the instance", async () => {
+      const bench = open();
+      await bench.deploy("main");
+      await bench.reaches("ready");
+      using hanging = await bench.acquire();
+      void send(hanging, "/sleep?ms=60000").catch(() => undefined);
+      const neighbours = Array.from({ length: 3 }, () => bench.call("/sleep?ms=400"));
+      await expect.poll(() => bench.status()?.instances[0]?.inFlight).toBe(4);
+      hanging.expire();
+      const other = await bench.acquire();
+      expect(other.target.instance).not.toBe(hanging.target.instance);
+      other.release();
+      for (const { status } of await Promise.all(neighbours)) expect(status).toBe(200);
+      await expect.poll(() => hanging.target.gone.aborted, { timeout: 5000 }).toBe(true);
+      hanging.release();
+    });
+
+    it("kills an instance whose event loop does not answer, and tells its neighbours so", async () => {
+      const bench = open();
+      await bench.deploy("main");
+      await bench.reaches("ready");
+      using spinning = await bench.acquire();
+      using neighbour = await bench.acquire();
+      const waiting = send(neighbour, "/sleep?ms=5000").then(
+        () => "answered",
+        () => "broke",
+      );
+      await expect.poll(() => bench.status()?.instances[0]?.inFlight).toBe(2);
+      void send(spinning, "/spin?ms=20000").catch(() => undefined);
+      await expect.poll(() => responds(neighbour), { timeout: 5000, interval: 20 }).toBe(false);
+      spinning.expire();
+      expect(await waiting).toBe("broke");
+      expect((await neighbour.diagnose()).code).toBe("instance_killed");
+      expect((await bench.call("/hello")).status).toBe(200);
+    });
+
+    it("calls a broken connection to a living instance unreachable", async () => {
+      const bench = open();
+      await bench.deploy("main");
+      using lease = await bench.acquire();
+      expect((await lease.diagnose()).code).toBe("upstream_unreachable");
+    });
+  });
+}
+
+/** Whether the instance answers within 150 ms. */
+function responds(lease: Lease): Promise<boolean> {
+  return Promise.race([
+    send(lease, "/hello").then(
+      () => true,
+      () => false,
+    ),
+    new Promise<boolean>((resolve) => setTimeout(() => resolve(false), 150)),
+  ]);
+}
