@@ -95,7 +95,7 @@ export class Call {
     return new Context({
       data: parsed.data,
       headers: new RequestHeaders(this.#request.headers),
-      trigger: readTrigger(this.#request, path, this.#requestId, Date.now()),
+      trigger: readTrigger(this.#request, path, Date.now()),
       log: new CallLog(scopes.writer, this.#requestId),
       body,
       method: this.#request.method ?? "",
@@ -150,17 +150,23 @@ export class Call {
     const trace = unserialisable
       ? `the handler returned what JSON cannot hold: ${error.message}`
       : inspect(error);
-    this.#log(trace);
+    this.#log(trace, unserialisable ? undefined : { error: typeName(error) });
     if (this.#pieces !== undefined) closeIterator(this.#pieces.iterator);
     if (this.#cancelled !== undefined) return;
     if (this.#response.headersSent) this.#response.destroy();
     else if (unserialisable)
       this.#fail("unserialisable", "the handler returned a value that JSON cannot hold");
-    else this.#fail("handler_error", `the handler raised ${nameOf(error)}`);
+    else this.#fail("handler_error", `the handler raised ${typeName(error)}`);
   }
 
-  #log(msg: string): void {
-    this.#calls.scopes.writer.write({ level: "error", stream: "log", msg, requestId: this.#requestId });
+  #log(msg: string, fields?: Readonly<Record<string, unknown>>): void {
+    this.#calls.scopes.writer.write({
+      level: "error",
+      stream: "log",
+      msg,
+      fields,
+      requestId: this.#requestId,
+    });
   }
 
   #fail(code: FailureCode, msg: string): void {
@@ -226,6 +232,6 @@ function isAbort(error: unknown, reason: Error): boolean {
   return error === reason || (error instanceof Error && error.name === "AbortError");
 }
 
-function nameOf(error: unknown): string {
+function typeName(error: unknown): string {
   return error instanceof Error ? error.name : `a value of type ${typeof error}`;
 }

@@ -1,6 +1,6 @@
 import { existsSync, statSync } from "node:fs";
 import { registerHooks } from "node:module";
-import { extname, join, resolve, sep } from "node:path";
+import { dirname, extname, join, resolve, sep } from "node:path";
 import { pathToFileURL } from "node:url";
 import { inspect } from "node:util";
 import type { Handler } from "../context.ts";
@@ -118,7 +118,7 @@ async function importFile(file: string): Promise<Record<string, unknown>> {
     return (await import(pathToFileURL(file).href)) as Record<string, unknown>;
   } catch (error) {
     const trace = inspect(error);
-    if (isSyntaxError(error)) throw new LoadError("syntax_error", where(error), trace);
+    if (isSyntaxError(error)) throw new LoadError("syntax_error", where(error, dirname(file)), trace);
     const message = error instanceof Error ? `${error.name}: ${error.message}` : inspect(error);
     throw new LoadError("import_error", message, trace);
   }
@@ -138,9 +138,10 @@ function isSyntaxError(error: unknown): error is Error {
 }
 
 /** The message with the file and line that Node puts above the stack. */
-function where(error: Error): string {
+function where(error: Error, directory: string): string {
   const place = /^(?:file:\/\/)?(\/.*:\d+)$/m.exec(error.stack ?? "")?.[1];
-  return place === undefined ? error.message : `${place}: ${error.message}`;
+  if (place === undefined) return error.message;
+  return `${place.startsWith(directory + sep) ? place.slice(directory.length + 1) : place}: ${error.message}`;
 }
 
 /** A named export; for CommonJS also a property of `module.exports`. */

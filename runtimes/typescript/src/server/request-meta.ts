@@ -16,18 +16,13 @@ export function splitTarget(url: string): Target {
   return { path: path === "" ? "/" : path, query: mark === -1 ? "" : rest.slice(mark + 1) };
 }
 
-export function readTrigger(
-  request: IncomingMessage,
-  path: string,
-  requestId: string,
-  nowMs: number,
-): Trigger {
+export function readTrigger(request: IncomingMessage, path: string, nowMs: number): Trigger {
   const attempt = Number(header(request, "x-function-attempt") ?? 1);
   return {
     type: header(request, "x-function-trigger") ?? "http",
     source: header(request, "x-function-trigger-source") ?? path,
     timestamp: header(request, "x-function-trigger-timestamp") ?? new Date(nowMs).toISOString(),
-    id: header(request, "x-function-trigger-id") ?? requestId,
+    id: header(request, "x-function-trigger-id") ?? "",
     attempt: Number.isInteger(attempt) && attempt > 0 ? attempt : 1,
   };
 }
