@@ -1,0 +1,1 @@
+export { sweepOnce } from "./serve/garbage.ts";
