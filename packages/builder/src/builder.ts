@@ -162,6 +162,7 @@ async function unlessAborted<T>(work: Promise<T>, signal: AbortSignal): Promise<
   const onAbort = (): void => reject(signal.reason as Error);
   promise.catch(() => {});
   signal.addEventListener("abort", onAbort, { once: true });
+  if (signal.aborted) onAbort();
   try {
     return await Promise.race([work, promise]);
   } finally {
