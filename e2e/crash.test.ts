@@ -107,6 +107,7 @@ test(
       }
       await sleep(random() * 250);
       await platform.kill();
+      await platform[Symbol.asyncDispose]();
       const results = await Promise.all(attempts);
       platform = await startPlatform({ dataDir: data.path });
       for (const { name, digest, answered: sure } of results) {
