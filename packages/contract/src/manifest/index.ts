@@ -12,3 +12,4 @@ export { isReservedVariable, type RuntimeLimits } from "./rules.ts";
 export { manifestSchema, MAX_TIMEOUT_MS } from "./schema.ts";
 export { isTriggerType, TRIGGER_KINDS, triggerKey } from "./triggers/index.ts";
 export * from "./types.ts";
+export { manifestJsonSchema, type JsonSchema } from "./json-schema.ts";
