@@ -4,7 +4,7 @@ import { cpus, tmpdir } from "node:os";
 import { join } from "node:path";
 import { machine, machineBusySeconds } from "./machine.ts";
 import { goBinary, nginxConfig, PEERS_SOURCE } from "./peers.ts";
-import { startPinned, type PinnedProcess } from "./pinned-process.ts";
+import { freePort, startPinned, type PinnedProcess } from "./pinned-process.ts";
 import { atLeast, atMost, median, round, type Row, type Suite, type SuiteResult } from "./suite.ts";
 import { wrk } from "./wrk.ts";
 
@@ -13,7 +13,6 @@ const SECONDS = 3;
 const CONNECTIONS = 16;
 const PROXY_CORE = 0;
 const CLIENT_CORE = 1;
-const FIRST_PORT = 18_061;
 const PATH = "/v1/functions/hello";
 
 const SUBJECTS = ["direct", "ours", "nginx", "go", "node-http"] as const;
@@ -43,10 +42,8 @@ function requirePeers(): void {
 }
 
 async function start(stack: AsyncDisposableStack, directory: string, signal: AbortSignal): Promise<Bench> {
-  const ports = Object.fromEntries(SUBJECTS.map((name, i) => [name, FIRST_PORT + i])) as Record<
-    Subject,
-    number
-  >;
+  const pairs = await Promise.all(SUBJECTS.map(async (name) => [name, await freePort()] as const));
+  const ports = Object.fromEntries(pairs) as Record<Subject, number>;
   const upstream = ports.direct;
   const token = join(directory, "token");
   const config = join(directory, "nginx.conf");
