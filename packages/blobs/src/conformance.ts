@@ -36,6 +36,7 @@ const FUTURE_MS = 60_000;
 
 /** What every store of blobs does; run by each of them in its own `*.test.ts`. */
 export function exerciseBlobs(name: string, setup: () => Promise<BlobsUnderTest>): void {
+  // oxlint-disable-next-line vitest/valid-title -- the caller names the implementation
   describe(name, () => {
     test("gives back what was put, from a buffer and from a stream, of no byte and of many", async () => {
       await using t = await setup();
@@ -210,9 +211,15 @@ export function exerciseBlobs(name: string, setup: () => Promise<BlobsUnderTest>
       for (const key of ["acme/source/kept", "acme/source/gone", "acme/layers/gone", "other/models/x"]) {
         await t.blobs.putIfAbsent(key, Buffer.from("12345"));
       }
-      const referenced = () => Promise.resolve(new Set(["acme/source/kept"]));
+      const kept = new Set(["acme/source/kept"]);
       const collect = (now: number) =>
-        collectGarbage({ blobs: t.blobs, prefix: "acme/", referenced, olderThanMs: 1000, now });
+        collectGarbage({
+          blobs: t.blobs,
+          prefix: "acme/",
+          referenced: () => Promise.resolve(kept),
+          olderThanMs: 1000,
+          now,
+        });
       expect(await collect(Date.now())).toEqual({ deleted: [], bytes: 0 });
       expect(await collect(Date.now() + FUTURE_MS)).toEqual({
         deleted: ["acme/layers/gone", "acme/source/gone"],

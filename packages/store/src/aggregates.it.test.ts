@@ -239,9 +239,9 @@ describe("revisions", () => {
   });
 });
 
-describe("triggers", () => {
-  const wanted = (type: string, key: string, spec = {}) => ({ type, key, spec });
+const wanted = (type: string, key: string, spec = {}) => ({ type, key, spec });
 
+describe("triggers", () => {
   test("keep id, state and history across deploys, whatever their order", async () => {
     await using t = await testStore();
     const { triggers, functions } = t.store;

@@ -11,6 +11,8 @@ interface Wanted {
   readonly methods?: readonly string[];
 }
 
+const newId = (): string => `trg_${ulid()}`;
+
 /** A deploy in small: function, trigger and routes in one transaction. */
 function claim(
   store: Store,
@@ -18,7 +20,6 @@ function claim(
 ): Promise<ClaimResult> {
   return store.withTransaction(async (tx) => {
     await tx.functions.insert(aFunction(fn, { org }), NOW);
-    const newId = (): string => `trg_${ulid()}`;
     const [trigger] = await tx.triggers.replace(org, fn, [{ type: "http", key: path, spec: {} }], newId, NOW);
     return tx.httpRoutes.claim(
       org,
