@@ -23,7 +23,7 @@ from .logs import LogSink, current
 from .payload import make_context
 from .settings import Identity
 from .streams import Capture, trace_of
-from .workers import Job, Workers
+from .workers import Job, Workers, job_here
 
 # Bodies beyond this are parsed on a worker thread, so that the loop goes on.
 _PARSE_HERE = 256 * 1024
@@ -75,13 +75,19 @@ class Executor:
 
     def post(self, run: Callable[[], None]) -> None:
         """Runs it on the loop's thread; posts of many threads share one wake-up."""
+        job = job_here()
+        if job is None or job.shielded:
+            self._post(run)
+            return
+        job.shielded = True
+        self._post(run)
+        job.lower_shield()
+
+    def _post(self, run: Callable[[], None]) -> None:
         self._posted.append(run)
         if not self._posting:
             self._posting = True
-            try:
-                self._loop.call_soon_threadsafe(self._run_posted)
-            except RuntimeError:
-                pass  # The loop is closed; the process is about to end.
+            self._loop.call_soon_threadsafe(self._run_posted)
 
     def _run_posted(self) -> None:
         self._posting = False
@@ -330,14 +336,23 @@ class _Ahead:
 
     def wait(self, size: int) -> None:
         self._produced += size
-        call, connection = self._call, self._call.connection
-        while (connection.write_paused or self._produced - self._written > _MAX_AHEAD) and not connection.gone:
-            if call.cancelled is not None:
-                raise call.cancelled
-            gate = connection.make_gate()
-            gate.clear()
-            if (connection.write_paused or self._produced - self._written > _MAX_AHEAD) and call.cancelled is None:
-                gate.wait()
+        if self._must_wait():
+            job = job_here()
+            assert job is not None
+            # Cancelling opens the gate; what was raised meanwhile is met as the shield is lowered.
+            job.shielded = True
+            gate = self._call.connection.make_gate()
+            while self._must_wait():
+                gate.clear()
+                if self._must_wait():
+                    gate.wait()
+            job.lower_shield()
+
+    def _must_wait(self) -> bool:
+        call = self._call
+        if call.cancelled is not None or call.connection.gone:
+            return False
+        return call.connection.write_paused or self._produced - self._written > _MAX_AHEAD
 
 
 def _settle(future: asyncio.Future[Any], result: Any, error: BaseException | None) -> None:

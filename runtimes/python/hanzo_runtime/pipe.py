@@ -10,6 +10,8 @@ import threading
 import time
 from collections import deque
 
+from .workers import job_here
+
 # Lines wait in memory while the reader is slow. Beyond the bound a writer is held up, for a moment on the event
 # loop's thread and longer elsewhere; then lines are dropped and counted.
 _MAX_BACKLOG = 1024 * 1024
@@ -40,13 +42,17 @@ class LinePipe:
         self._dropped = 0
 
     def write(self, line: bytes) -> None:
-        lock = self._lock
-        # A call that is cancelled by an exception from outside may, very rarely, leave without giving the lock back.
-        if not lock.acquire(timeout=30):
-            self._reset()
-            lock = self._lock
-            lock.acquire()
-        try:
+        job = job_here()
+        if job is None or job.shielded:
+            self._write(line)
+            return
+        # An interrupt in here would lose the lock, or half of the line.
+        job.shielded = True
+        self._write(line)
+        job.lower_shield()
+
+    def _write(self, line: bytes) -> None:
+        with self._lock:
             if not self._flushing:
                 rest = self._write_now(line)
                 if rest is None:
@@ -58,8 +64,6 @@ class LinePipe:
                 self._queue(line)
             else:
                 self._dropped += 1
-        finally:
-            lock.release()
 
     def _queue(self, data: bytes) -> None:
         self._backlog.append(data)

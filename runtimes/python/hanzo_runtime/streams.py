@@ -112,9 +112,6 @@ class LogHandler(logging.Handler):
         super().__init__()
         self._sink = sink
 
-    def createLock(self) -> None:
-        self.lock = None  # The sink has its own.
-
     def emit(self, record: logging.LogRecord) -> None:
         try:
             msg = record.getMessage()

@@ -14,51 +14,70 @@ _raise_in_thread.argtypes = (ctypes.c_ulong, ctypes.py_object)
 _NOTHING: Any = ctypes.py_object()
 
 
-class Job:
-    """One piece of work for a thread; ``done(result, error)`` is called there when it has ended."""
+_here = threading.local()
 
-    __slots__ = ("_done", "_guard", "_interrupt", "_thread", "_work")
+
+def job_here() -> Job | None:
+    """The job that this thread performs."""
+    return getattr(_here, "job", None)
+
+
+class Job:
+    """One piece of work for a thread; ``done(result, error)`` is called there when it has ended.
+
+    No lock guards the state: an interrupt may come at any bytecode, also right after a lock was taken, and the event
+    loop must never wait for a lock that is lost that way. Under the interpreter's lock the check and the raise in
+    ``interrupt`` are one step, and a thread meets what was raised before it goes on.
+    """
+
+    __slots__ = ("_done", "_error", "_pending", "_thread", "_work", "shielded")
 
     def __init__(self, work: Callable[[], Any], done: Callable[[Any, BaseException | None], None]) -> None:
         self._work = work
         self._done = done
-        self._guard = threading.Lock()
         self._thread = 0
-        self._interrupt: type[BaseException] | None = None
+        self._error: type[BaseException] | None = None
+        self._pending = False
+        self.shielded = True
 
     def interrupt(self, error: type[BaseException]) -> None:
-        """Raises ``error`` at the next bytecode of the work, once, and only while the work runs."""
-        with self._guard:
-            if self._interrupt is None:
-                self._interrupt = error
-                if self._thread:
-                    _raise_in_thread(self._thread, error)
+        """Raises ``error`` in the work, once: at its next bytecode, or where it lowers its shield."""
+        if self._error is None:
+            self._error = error
+            if self.shielded:
+                self._pending = True
+            else:
+                _raise_in_thread(self._thread, error)
+
+    def lower_shield(self) -> None:
+        """Ends a part of the work that must not be interrupted; raises what came meanwhile."""
+        self.shielded = False
+        if self._pending and self._error is not None:
+            self._pending = False
+            raise self._error
 
     def perform(self) -> None:
         result = None
         failure: BaseException | None = None
-        # The interrupt may arrive at any bytecode between the two changes of _thread, also beside the work itself.
         try:
             try:
-                with self._guard:
-                    self._thread = threading.get_ident()
-                if self._interrupt is not None:
-                    raise self._interrupt
+                _here.job = self
+                self._thread = threading.get_ident()
+                self.lower_shield()
                 result = self._work()
+                self.shielded = True
             except BaseException as error:
+                self.shielded = True
                 failure = error
-            self._leave()
         except (TimeoutError, ConnectionError) as late:
-            failure = failure or late
-            self._leave()
+            # The interrupt came between the end of the work and the shield.
+            failure = late
+        self.shielded = True
+        if self._error is not None and not self._pending:
+            _raise_in_thread(self._thread, _NOTHING)
+        _here.job = None
         done, self._done, self._work = self._done, None, None  # type: ignore[assignment]
         done(result, failure)
-
-    def _leave(self) -> None:
-        with self._guard:
-            thread, self._thread = self._thread, 0
-        if self._interrupt is not None:
-            _raise_in_thread(thread or threading.get_ident(), _NOTHING)
 
 
 class Workers:
