@@ -426,7 +426,7 @@ describe("a build", () => {
     });
     const pid = Number(await readFile(join(root, "layers/pid"), "utf8"));
     // Ended ones may wait for their new parent to collect them.
-    const states = execFileSync("ps", ["-A", "-o", "pgid=,stat="], { encoding: "utf8" })
+    const states = execFileSync("ps", ["-A", "-o", "pgid=", "-o", "stat="], { encoding: "utf8" })
       .split("\n")
       .map((line) => line.trim().split(/\s+/))
       .filter(([group, state]) => Number(group) === pid && !state?.startsWith("Z"));
