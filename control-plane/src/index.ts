@@ -5,3 +5,4 @@ export { createReconciler, type Reconciler } from "./reconcile.ts";
 export { createHandlers } from "./routes/index.ts";
 export type { SecretAdmin } from "./secrets-admin.ts";
 export { type ApiServer, createApiServer } from "./server.ts";
+export * from "./secrets/index.ts";

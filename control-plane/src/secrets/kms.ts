@@ -61,6 +61,12 @@ function readSecret(answer: Json, provider: KmsOptions["provider"]): SecretVersi
   return { value: new Secret(value), version: told };
 }
 
+async function json(response: Response): Promise<Json> {
+  const body: unknown = await response.json().catch(() => undefined);
+  if (typeof body !== "object" || body === null) throw unavailable("its answer is no JSON object");
+  return body as Json;
+}
+
 /** Secrets of a KMS, read anew each time; only the access token is kept. */
 export function createKmsSecrets(deps: KmsDependencies, options: KmsOptions): SecretSource {
   const base = options.url.replace(/\/+$/, "");
@@ -77,12 +83,6 @@ export function createKmsSecrets(deps: KmsDependencies, options: KmsOptions): Se
       signal?.throwIfAborted();
       throw unavailable(limit.aborted ? `no answer within ${TIMEOUT_MS / 1000} s` : "it cannot be reached");
     }
-  };
-
-  const json = async (response: Response): Promise<Json> => {
-    const body: unknown = await response.json().catch(() => undefined);
-    if (typeof body !== "object" || body === null) throw unavailable("its answer is no JSON object");
-    return body as Json;
   };
 
   const logIn = async (): Promise<string> => {
