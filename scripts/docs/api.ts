@@ -1,5 +1,5 @@
-import { errorTable } from "../../packages/contract/src/index.ts";
-import { OPERATIONS, type Operation } from "../../packages/contract/src/api/index.ts";
+import { errorTable } from "@hanzo-fn/contract";
+import { OPERATIONS, type Operation } from "@hanzo-fn/contract/api";
 
 function operationRow(operation: Operation): string {
   const errors = operation.errors.map((code) => `\`${code}\``).join(" ");
