@@ -33,8 +33,15 @@ const STATE = {
 
 /** More digits than any size below 2^53 needs are refused, leading zeros included. */
 const MAX_SIZE_DIGITS = 16;
-/** Fields that frame or route a message and so must never come behind it. */
-const NOT_IN_TRAILERS: ReadonlySet<string> = new Set(["content-length", "transfer-encoding", "host"]);
+/** Fields that frame or route a message, or steer the connection, and so must never come behind it. */
+const NOT_IN_TRAILERS: ReadonlySet<string> = new Set([
+  "content-length",
+  "transfer-encoding",
+  "host",
+  "connection",
+  "proxy-connection",
+  "upgrade",
+]);
 const DOUBLE_QUOTE = 0x22;
 const BACKSLASH = 0x5c;
 const EQUALS = 0x3d;
@@ -186,7 +193,7 @@ export class ChunkScanner {
     }
     if (byte !== COLON) refuseNameEnd(this.#side, byte, false);
     if (NOT_IN_TRAILERS.has(this.#trailerName)) {
-      refuseMalformed(this.#side, "a trailer that would change the framing or the host");
+      refuseMalformed(this.#side, "a trailer that would change framing, host or connection");
     }
     return STATE.trailerValue;
   }
