@@ -412,6 +412,7 @@ export function exerciseEngine(
       await bench.deploy("main", { proven: true });
       await bench.scale({ minInstances: 2 });
       await bench.counts(2);
+      expect(bench.status()?.state).toBe("ready");
       await bench.deploy("main", { proven: true, percent: 0 });
       await bench.counts(0, times.toZeroMs + 5000);
     });

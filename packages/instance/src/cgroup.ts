@@ -44,6 +44,7 @@ function usable(mount: CgroupMount, name: string): string | undefined {
   const probe = join(root, "probe");
   try {
     mkdirSync(root, { recursive: true });
+    removeChildren(root);
     if (mount.kind === "cgroup2") {
       for (const dir of [mount.dir, root]) {
         const control = join(dir, "cgroup.subtree_control");
@@ -66,7 +67,7 @@ function usable(mount: CgroupMount, name: string): string | undefined {
   return undefined;
 }
 
-/** Makes the platform's own group, or says undefined where no memory hierarchy is writable. */
+/** Makes the platform's own group, the same one for the same name, or says undefined where no memory hierarchy is writable. */
 export function openMemoryRoot(name: string): { kind: "cgroup1" | "cgroup2"; root: string } | undefined {
   let mounts: readonly CgroupMount[];
   try {
@@ -85,20 +86,24 @@ export function openMemoryRoot(name: string): { kind: "cgroup1" | "cgroup2"; roo
   return undefined;
 }
 
+function removeEmpty(dir: string): void {
+  try {
+    rmdirSync(dir);
+  } catch {
+    // Still busy, or gone already.
+  }
+}
+
+/** Groups that a killed platform left; one that still holds a process stays. */
+function removeChildren(root: string): void {
+  for (const entry of readdirSync(root, { withFileTypes: true })) {
+    if (entry.isDirectory()) removeEmpty(join(root, entry.name));
+  }
+}
+
 /** Removes the platform's own group and the empty groups in it. */
 export function closeMemoryRoot(root: string): void {
-  const remove = (dir: string): void => {
-    try {
-      rmdirSync(dir);
-    } catch {
-      // Still busy or already gone: the next start takes it over.
-    }
-  };
-  try {
-    for (const entry of readdirSync(root, { withFileTypes: true }))
-      if (entry.isDirectory()) remove(join(root, entry.name));
-  } catch {
-    return;
-  }
-  remove(root);
+  if (!existsSync(root)) return;
+  removeChildren(root);
+  removeEmpty(root);
 }

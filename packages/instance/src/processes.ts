@@ -12,12 +12,13 @@ const read = (path: string): string | undefined => {
 
 /**
  * When a process started, in clock ticks since boot; with the pid it names a process for good. Undefined where
- * there is no such process, or no /proc.
+ * there is no such process, or no /proc. A zombie runs no more: it is none.
  */
 export function startTime(pid: number): string | undefined {
   const stat = read(`/proc/${pid}/stat`);
-  // The command may hold spaces and parentheses: fields count from the last one. starttime is field 22.
-  return stat?.slice(stat.lastIndexOf(")") + 2).split(" ")[19];
+  // The command may hold spaces and parentheses: fields count from the last one, the third is the state.
+  const fields = stat?.slice(stat.lastIndexOf(")") + 2).split(" ");
+  return fields?.[0] === "Z" || fields?.[0] === "X" ? undefined : fields?.[19];
 }
 
 /** The process and its descendants, as the kernel lists them now. */

@@ -1,4 +1,4 @@
-import { randomBytes } from "node:crypto";
+import { createHash, randomBytes } from "node:crypto";
 import type { LogSink } from "@hanzo-fn/contract";
 import {
   cgroupControl,
@@ -56,9 +56,12 @@ const random = (bytes: number): string => randomBytes(bytes).toString("hex");
 
 function openMemory(
   limit: LocalEngineOptions["memoryLimit"],
+  runDir: string,
   clock: Clock,
 ): { memory: MemoryControl; memoryRoot: string | undefined } {
-  const root = limit === "auto" ? openMemoryRoot(`hanzo-fn-${process.pid}-${random(3)}`) : undefined;
+  // The same group at every start: what a killed platform left is taken over.
+  const hash = createHash("sha256").update(runDir).digest("hex").slice(0, 12);
+  const root = limit === "auto" ? openMemoryRoot(`hanzo-fn-${hash}`) : undefined;
   if (root) return { memory: cgroupControl(root.kind, root.root, clock), memoryRoot: root.root };
   const watch = limit !== "none" && startTime(process.pid) !== undefined;
   return { memory: watch ? rssControl(clock) : noMemoryControl, memoryRoot: undefined };
@@ -153,7 +156,7 @@ export function createLocalEngine(
     const places = makeRunPlaces(deps.runDir);
     const swept = await sweepLeftovers(places.ledger);
     if (swept > 0) log.warn("ended instances that an earlier platform left behind", { count: swept });
-    const { memory, memoryRoot } = openMemory(options.memoryLimit, clock);
+    const { memory, memoryRoot } = openMemory(options.memoryLimit, deps.runDir, clock);
     const isolation = checkIsolation(runtimes, memory.kind, options);
     for (const { limit, enforced, detail } of isolation.items) {
       if (!enforced) log.warn("the local engine does not enforce a limit", { limit, detail });
