@@ -19,19 +19,22 @@ const code = ["cli", "control-plane", "invoke-proxy", "packages"]
   .flatMap((folder) => sources(path.join(ROOT, folder)))
   .map((text) => text.replaceAll(/\/\*[\s\S]*?\*\/|\/\/.*$/gm, ""));
 
+/** Others have options and limits of the same names; only who takes the contract's Config reads a key of it. */
+const readers = code.filter((text) => /\bConfig\b[^;]*from "@hanzo-fn\/contract"/.test(text));
+
 /**
  * `config.limits.queueDepth`, `limits.queueDepth`, or `const { queueDepth } = config.limits`; a section that is
  * handed on whole counts as read where its key is.
  */
 function isRead(typedPath: string): boolean {
   const parts = typedPath.split(".");
-  const [leaf = "", section = "config"] = [parts.at(-1), parts.at(-2)];
+  const [leaf = "", section = "config", above = "config"] = [parts.at(-1), parts.at(-2), parts.at(-3)];
   const dotted = new RegExp(`\\b${section}\\??\\.${leaf}\\b`);
-  const taken = new RegExp(`\\{[^{}]*\\b${leaf}\\b[^{}]*\\}\\s*=\\s*[\\w.]*\\b${section}\\b`);
-  const handedOn = new RegExp(`\\bconfig\\.${parts.slice(0, -1).join("\\.")}(?![.\\w])`);
-  const used = new RegExp(`\\.${leaf}\\b`);
-  if (code.some((text) => dotted.test(text) || taken.test(text))) return true;
-  return parts.length > 1 && code.some((text) => handedOn.test(text)) && code.some((text) => used.test(text));
+  const taken = new RegExp(`\\{[^{}]*\\b${leaf}\\b[^{}]*\\}(\\s*=\\s*[\\w.]*\\b${section}\\b|: Config\\b)`);
+  if (readers.some((text) => dotted.test(text) || taken.test(text))) return true;
+  const whole = new RegExp(`\\b${above}\\.${section}(?![.\\w])|\\b${section}: \\w+[^{}]*\\} = config\\b`);
+  const used = new RegExp(`\\.${leaf}\\b|\\{[^{}()]*\\b${leaf}\\b[^{}()]*\\} = `);
+  return parts.length > 1 && readers.some((text) => whole.test(text)) && code.some((text) => used.test(text));
 }
 
 describe("every configuration key", () => {
