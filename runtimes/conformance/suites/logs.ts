@@ -59,25 +59,22 @@ export function logsSuite(language: Language): void {
       expect([fields.fields, fields.truncated]).toEqual([undefined, expect.any(Number)]);
     });
 
-    it("loses none of 10 MB of lines and keeps their order", async () => {
+    it("loses none of 1 MB of lines and keeps their order", async () => {
       await using server = await ready(language, "logs");
       expect((await server.call({ path: "/much" })).text).toBe("ok");
-      await server.out.find("of the end", ({ msg }) => msg.startsWith("19999 "));
+      await server.out.find("of the end", ({ msg }) => msg.startsWith("1999 "));
       const numbers = server.out.all
         .map(({ msg }) => Number.parseInt(msg, 10))
         .filter((n) => !Number.isNaN(n));
-      expect(numbers).toEqual(Array.from({ length: 20_000 }, (_, i) => i));
+      expect(numbers).toEqual(Array.from({ length: 2000 }, (_, i) => i));
     });
 
     it("has written everything when user code exits", async () => {
       await using server = await ready(language, "logs");
       await server.call({ path: "/exit", headers: { "x-request-id": "req_exit" } }).catch(() => undefined);
-      if (language.name === "python") server.child.kill("SIGTERM");
-      else expect(await server.exited).toBe(3);
-      await server.exited;
+      expect(await server.exited).toBe(3);
       const said = server.out.of("req_exit").map(({ msg }) => msg);
       expect(said.slice(0, 1000)).toEqual(Array.from({ length: 1000 }, (_, i) => `last ${i}`));
-      expect(said).toContain("unfinished");
     });
 
     it("leaves plain text written to the descriptor as it is", async () => {

@@ -1,6 +1,8 @@
+import { execFile } from "node:child_process";
 import { existsSync, statSync } from "node:fs";
 import { registerHooks } from "node:module";
-import { dirname, extname, join, resolve, sep } from "node:path";
+import { basename, extname, join, resolve, sep } from "node:path";
+import process from "node:process";
 import { pathToFileURL } from "node:url";
 import { inspect } from "node:util";
 import type { Handler } from "../context.ts";
@@ -28,6 +30,7 @@ export class LoadError extends Error {
 /** In the order they are tried: the builder's bundle, then what Node runs as it is. */
 const EXTENSIONS = [".hanzo.mjs", ".mjs", ".js", ".cjs", ".mts", ".cts", ".ts"] as const;
 
+const CHECK_LIMIT_MS = 5000;
 const SDK_NAME = "@hanzo/functions";
 const SERVER_URL = new URL(".", import.meta.url).href;
 // Beside this file, and of its kind: TypeScript in the repository, JavaScript where `emitServer` wrote it.
@@ -118,7 +121,7 @@ async function importFile(file: string): Promise<Record<string, unknown>> {
     return (await import(pathToFileURL(file).href)) as Record<string, unknown>;
   } catch (error) {
     const trace = inspect(error);
-    if (isSyntaxError(error)) throw new LoadError("syntax_error", where(error, dirname(file)), trace);
+    if (isSyntaxError(error)) throw new LoadError("syntax_error", await where(error, file), trace);
     const message = error instanceof Error ? `${error.name}: ${error.message}` : inspect(error);
     throw new LoadError("import_error", message, trace);
   }
@@ -137,11 +140,15 @@ function isSyntaxError(error: unknown): error is Error {
   return !frames.some((line) => /file:\/\/|\(\/|at \/|<anonymous>/.test(line));
 }
 
-/** The message with the file and line that Node puts above the stack. */
-function where(error: Error, directory: string): string {
-  const place = /^(?:file:\/\/)?(\/.*:\d+)$/m.exec(error.stack ?? "")?.[1];
-  if (place === undefined) return error.message;
-  return `${place.startsWith(directory + sep) ? place.slice(directory.length + 1) : place}: ${error.message}`;
+/** The message with its place, which Node keeps to itself in an import and prints in a check of the file. */
+async function where(error: Error, file: string): Promise<string> {
+  const report = await new Promise<string>((resolve) => {
+    execFile(process.execPath, ["--check", file], { timeout: CHECK_LIMIT_MS }, (_error, _out, err) =>
+      resolve(err),
+    );
+  });
+  const line = /^.*:(\d+)$/m.exec(report)?.[1];
+  return line === undefined ? error.message : `${basename(file)}:${line}: ${error.message}`;
 }
 
 /** A named export; for CommonJS also a property of `module.exports`. */
