@@ -177,6 +177,8 @@ class Process:
             atexit._run_exitfuncs()
         finally:
             self._capture.end()
+            for call in self._server.turns.calls():
+                self._capture.end(call)
             self._sink.flush(_FLUSH_S)
             os._exit(code & 0xFF)
 

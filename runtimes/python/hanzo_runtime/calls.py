@@ -112,6 +112,10 @@ class Turns:
     def busy(self) -> bool:
         return bool(self._calls)
 
+    def calls(self) -> list[Call]:
+        """Those that have not ended."""
+        return list(self._calls)
+
     def enter(self, call: Call) -> None:
         self._calls.add(call)
         if self._timer is None or call.deadline_at < self._timer_at:

@@ -41,6 +41,9 @@ class Requests(ServerCase):
     def test_a_json_body_may_start_with_a_byte_order_mark(self) -> None:
         self.assertEqual(self.data(b'\xef\xbb\xbf{"a":1}', "application/json"), {"a": 1})
 
+    def test_a_json_null_is_none(self) -> None:
+        self.assertIsNone(self.data(b"null", "application/json"))
+
     def test_an_empty_body_gives_the_query_as_a_map(self) -> None:
         self.assertEqual(self.data(b"", None, "/p?a=1&b=x%20y&a=2&c="), {"a": ["1", "2"], "b": "x y", "c": ""})
         self.assertEqual(self.data(b"", "application/json", "/p"), {})

@@ -18,6 +18,10 @@ _LATER = {
 }
 
 
+# Tells "no payload" from the payload null.
+_NO_DATA: Any = object()
+
+
 class NotServedError(NotImplementedError, AttributeError):
     """Raised for a part of the context that this version of the platform does not serve."""
 
@@ -125,7 +129,7 @@ class Context:
 
     def __init__(
         self,
-        data: Any = None,
+        data: Any = _NO_DATA,
         *,
         headers: Mapping[str, str] | None = None,
         trigger: TriggerInfo | None = None,
@@ -140,7 +144,7 @@ class Context:
         org: str = "",
         timeout: float = 60.0,
     ) -> None:
-        self.data = {} if data is None else data
+        self.data = {} if data is _NO_DATA else data
         self.headers = headers if isinstance(headers, Headers) else Headers(headers)
         self.trigger = trigger or TriggerInfo(source=path)
         self.log = log or Logger()
