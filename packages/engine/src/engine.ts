@@ -152,7 +152,7 @@ export interface Engine {
 
 /** Resolves the values of secrets at the time an instance starts. Throws `missing_secret` naming the first one absent. */
 export type ResolveSecrets = (
-  org: string,
+  owner: { readonly org: string; readonly function: string },
   names: readonly string[],
   signal: AbortSignal,
 ) => Promise<ReadonlyMap<string, Secret>>;

@@ -17,7 +17,8 @@ import {
 import type { LocalEngineDeps } from "../src/local/engine.ts";
 
 const FAKE_RUNTIME = fileURLToPath(new URL("../../instance/fixtures/fake-runtime.mjs", import.meta.url));
-const FIXTURES = fileURLToPath(new URL("../fixtures/fake", import.meta.url));
+const fixtures = (runtime: string): string =>
+  fileURLToPath(new URL(`../fixtures/${runtime}`, import.meta.url));
 const ENTRIES = {
   main: "handler.main",
   broken: "broken.main",
@@ -58,15 +59,16 @@ export interface TestEngine extends EngineUnderTest {
   readonly runDir: string;
 }
 
-/** A local engine on the fake runtime, in a directory of its own that `close` removes. */
+/** A local engine on one runtime, the fake one unless told otherwise, in a directory of its own that `close` removes. */
 export async function openTestEngine(
   over: Partial<LocalEngineOptions> = {},
   deps: Partial<LocalEngineDeps> = {},
+  runtime: "fake" | "python" | "typescript" = "fake",
 ): Promise<TestEngine> {
   const home = mkdtempSync(join(tmpdir(), "hfn-test-"));
   chmodSync(home, 0o711);
   const source = join(home, "source");
-  await cp(FIXTURES, source, { recursive: true });
+  await cp(fixtures(runtime), source, { recursive: true });
   for (const path of [source, ...readdirSync(source).map((name) => join(source, name))])
     chmodSync(path, 0o755);
   const lines: FunctionLogEntry[] = [];
@@ -89,7 +91,7 @@ export async function openTestEngine(
     engine,
     lines,
     runDir,
-    fixture: (name) => ({ runtime: "fake", entry: ENTRIES[name], memoryBytes: 256 * 1024 * 1024 }),
+    fixture: (name) => ({ runtime, entry: ENTRIES[name], memoryBytes: 256 * 1024 * 1024 }),
     async close() {
       await engine.stop(1000);
       rmSync(home, { recursive: true, force: true });

@@ -65,7 +65,7 @@ export function createStarter(deps: StarterDeps, options: { readonly loadTimeout
   return {
     prepare: (desired, signal) => deps.prepare(checkRuntime(deps.runtimes, desired), signal),
     async start({ desired, copy, instance, onLine }, signal) {
-      const secrets = await deps.resolveSecrets(desired.ref.org, Object.values(desired.secrets), signal);
+      const secrets = await deps.resolveSecrets(desired.ref, Object.values(desired.secrets), signal);
       const body = specialiseBody(desired, copy, instance, secrets);
       const { worker, bootMs } = await takeWorker(desired, copy, signal);
       const begin = clock.monotonic();
