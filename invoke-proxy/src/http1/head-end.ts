@@ -40,8 +40,9 @@ export function findHeadEnd(
   side: Side,
 ): number {
   const from = Math.max(start, scannedTo - 3);
-  const found = buffer.indexOf(END, from);
-  const complete = found !== -1 && found + 4 <= end;
+  // Without the cut a search that finds nothing would run on through a buffer that is mostly unused.
+  const found = (end === buffer.length ? buffer : buffer.subarray(0, end)).indexOf(END, from);
+  const complete = found !== -1;
   const size = (complete ? found + 4 : end) - start;
   if (size > limits.maxHeadBytes) {
     refuse(side, side.headTooLarge, `the head is larger than ${limits.maxHeadBytes} bytes`);
