@@ -195,13 +195,7 @@ test("secrets reach the function and nothing else, and a missing one fails the d
   expect(answers.join("")).not.toContain(planted);
   expect(platform.log.join("")).not.toContain(planted);
   await platform.ok(["secrets", "unset", "planted"]);
-  const missing = await platform.cli([
-    "deploy",
-    "--source",
-    `${platform.home}/functions/keeper`,
-    "--name",
-    "keeper-three",
-  ]);
+  const missing = await platform.cli(["deploy", "--source", `${platform.home}/functions/keeper`]);
   expect(missing.code).not.toBe(0);
   expect(missing.stderr).toContain("missing_secret");
   expect(missing.stderr).toContain("planted");

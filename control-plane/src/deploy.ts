@@ -2,6 +2,7 @@ import { hash } from "node:crypto";
 import { createReadStream } from "node:fs";
 import { type Blobs, sourceKey } from "@hanzo-fn/blobs";
 import {
+  canonicalJson,
   type ErrorDetail,
   type Manifest,
   manifestIdentity,
@@ -82,7 +83,10 @@ const APPLIES_AT_ONCE = ["description", "scaling", "triggers", "network"] as con
 
 /** Parts of the function, not of a revision, in which two manifests differ. */
 export function changedParts(before: JsonObject, after: JsonObject): string[] {
-  return APPLIES_AT_ONCE.filter((part) => JSON.stringify(before[part]) !== JSON.stringify(after[part]));
+  // jsonb keeps no order of keys.
+  return APPLIES_AT_ONCE.filter(
+    (part) => canonicalJson(before[part] ?? null) !== canonicalJson(after[part] ?? null),
+  );
 }
 
 function routesOf(manifest: Manifest, triggerIds: readonly string[]): WantedRoute[] {

@@ -21,19 +21,18 @@ interface Parts {
   readonly dir: DataDir;
   readonly blobs: Blobs;
   readonly runtimes: Runtimes;
+  /** Installs dependencies where the platform is root: a user that owns nothing and runs nothing else. */
+  readonly uid: number;
   readonly clock: Clock;
   readonly log: Logger;
 }
-
-/** The user that installs dependencies where the platform is root: Debian's and macOS's `nobody` differ, 65534 owns nothing. */
-const NOBODY = { uid: 65_534, gid: 65_534 };
 
 function words(command: string): readonly string[] {
   return command.split(" ").filter((word) => word !== "");
 }
 
 /** The builder with its folders in the data directory. */
-export async function openBuilds({ config, dir, blobs, runtimes, clock, log }: Parts): Promise<Builds> {
+export async function openBuilds({ config, dir, blobs, runtimes, uid, clock, log }: Parts): Promise<Builds> {
   const { builds } = config;
   const builder = await createBuilder(
     { openSource: (org, digest) => Promise.resolve(blobs.get(sourceKey(org, digest))), clock, log },
@@ -46,7 +45,7 @@ export async function openBuilds({ config, dir, blobs, runtimes, clock, log }: P
       },
       npmCommand: words(builds.npm),
       pipCommand: builds.pip === undefined ? undefined : words(builds.pip),
-      runAs: process.getuid?.() === 0 ? NOBODY : undefined,
+      runAs: process.getuid?.() === 0 ? { uid, gid: uid } : undefined,
       hostEnvironment: process.env,
       timeoutMs: builds.timeoutMs,
     },

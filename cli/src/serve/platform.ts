@@ -2,7 +2,7 @@ import { mkdir } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { type Blobs, openDiskBlobs } from "@hanzo-fn/blobs";
-import type { Authenticator, Config, InvocationRecord } from "@hanzo-fn/contract";
+import { type Authenticator, type Config, type InvocationRecord, PlatformError } from "@hanzo-fn/contract";
 import {
   createApiServer,
   createApp,
@@ -54,10 +54,18 @@ function createPlatformLogger(config: Config): Logger {
   });
 }
 
-function localEngineOptions(config: Config, runDir: string) {
+interface UidRange {
+  readonly base: number;
+  readonly count: number;
+}
+
+/** Users that belong to this platform where it is root: the first installs dependencies, the others run instances. */
+function uidRange({ local }: Config, runDir: string): UidRange {
+  return local.uidBase === undefined ? defaultUids(runDir) : { base: local.uidBase, count: local.uidCount };
+}
+
+function localEngineOptions(config: Config, uids: UidRange) {
   const { local, limits } = config;
-  const uids =
-    local.uidBase === undefined ? defaultUids(runDir) : { base: local.uidBase, count: local.uidCount };
   return {
     maxInstances: local.maxInstances,
     warmWorkersDefault: local.warmWorkers,
@@ -121,7 +129,7 @@ async function openParts(config: Config, log: Logger, signal: AbortSignal): Prom
   });
   try {
     const blobs = await openDiskBlobs({ directory: dir.blobs });
-    const secrets = await openSecrets(config, dir, { clock, log });
+    const secrets = openSecrets(config, dir, clock);
     const { authenticator, adminKey } = await openIdentity({ config, store, clock, log }, dir.adminKeyFile);
     return { config, log, dir, store, blobs, secrets, authenticator, adminKey };
   } catch (error) {
@@ -135,8 +143,26 @@ function liveStatus(engine: LocalEngine): Control["view"]["status"] {
   return (row) => engine.deployer.status(revisionRef(row.org, row.function, row.number));
 }
 
+/** This build has the local engine, whose instances live in the process of the proxy, and the planes that it needs. */
+function requireServed({ engine, planes }: Config): void {
+  const unsupported = (message: string, next: string): PlatformError =>
+    new PlatformError("unsupported", message, { component: "serve", next });
+  if (engine === "knative") {
+    throw unsupported("this build has no Knative engine", "set engine to local or auto");
+  }
+  for (const plane of ["api", "proxy"] as const) {
+    if (!planes.includes(plane)) {
+      throw unsupported(
+        `the local engine needs the plane ${plane} in its process`,
+        "set planes to [api, proxy]",
+      );
+    }
+  }
+}
+
 /** All planes in this process. Rejects where a port is taken, the database cannot start, or the data directory is in use. */
 export async function startPlatform(config: Config, signal: AbortSignal): Promise<Platform> {
+  requireServed(config);
   const log = createPlatformLogger(config);
   const parts = await openParts(config, log, signal);
   try {
@@ -151,12 +177,13 @@ async function startPlanes(parts: Parts, signal: AbortSignal): Promise<Platform>
   const { config, log, dir, store, blobs, secrets, authenticator } = parts;
   const { server, limits } = config;
   const runtimes = await installRuntimes(dir.runtimes, config.local, signal);
-  const builds = await openBuilds({ config, dir, blobs, runtimes, clock, log });
+  const runDir = defaultRunDir(tmpdir(), dir.root);
+  const uids = uidRange(config, runDir);
+  const builds = await openBuilds({ config, dir, blobs, runtimes, uid: uids.base, clock, log });
   const registry = createRegistry(config.observability.metricsNamespace);
   const metrics = createInvocationMetrics(registry);
   const logs = createLogSink({ store, clock, log });
   const figures = createFiguresSink({ store, clock, log });
-  const runDir = defaultRunDir(tmpdir(), dir.root);
   await mkdir(join(dir.temp, "uploads"), { recursive: true, mode: 0o700 });
 
   const engine = createLocalEngine(
@@ -169,7 +196,7 @@ async function startPlanes(parts: Parts, signal: AbortSignal): Promise<Platform>
       clock,
       runDir,
     },
-    localEngineOptions(config, runDir),
+    localEngineOptions(config, { base: uids.base + 1, count: uids.count - 1 }),
   );
   let ready = false;
   const invoker = createInvoker(

@@ -1,27 +1,62 @@
-import { type Config, PlatformError } from "@hanzo-fn/contract";
-import type { SecretAdmin } from "@hanzo-fn/control-plane";
+import { type Config, PlatformError, type Secret } from "@hanzo-fn/contract";
+import {
+  createFileSecrets,
+  createKmsSecrets,
+  type SecretAdmin,
+  type SecretSource,
+} from "@hanzo-fn/control-plane";
 import type { ResolveSecrets } from "@hanzo-fn/engine";
 import type { Clock } from "@hanzo-fn/lifecycle";
-import type { Logger } from "@hanzo-fn/telemetry";
 import type { DataDir } from "./data-dir.ts";
 
 export interface Secrets {
   readonly has: (org: string, name: string, functionName: string) => Promise<boolean>;
   readonly resolve: ResolveSecrets;
+  /** Undefined where the KMS keeps them. */
   readonly admin: SecretAdmin | undefined;
 }
 
-export async function openSecrets(
-  _c: Config,
-  _d: DataDir,
-  _p: { clock: Clock; log: Logger },
-): Promise<Secrets> {
+function requireKms(settings: Config["secrets"], clock: Clock): SecretSource {
+  const { url, clientId, clientSecret, env, project } = settings;
+  if (url === undefined || clientId === undefined || clientSecret === undefined) {
+    throw new PlatformError(
+      "bad_request",
+      "the KMS needs secrets.url, secrets.client_id and secrets.client_secret",
+      {
+        component: "secrets",
+        next: "set KMS_URL, KMS_CLIENT_ID and KMS_CLIENT_SECRET, or secrets.provider: file",
+      },
+    );
+  }
+  return createKmsSecrets(
+    { fetch, clock },
+    { provider: "infisical", url, clientId, clientSecret, environment: env, project },
+  );
+}
+
+/** The secrets of functions: an encrypted file of the platform's, or the KMS where one is configured. */
+export function openSecrets({ secrets }: Config, dir: DataDir, clock: Clock): Secrets {
+  const useFile = secrets.provider === "file" || (secrets.provider === "auto" && secrets.url === undefined);
+  const file = useFile ? createFileSecrets({ clock }, { file: dir.secretsFile }) : undefined;
+  const source = file ?? requireKms(secrets, clock);
   return {
-    has: async () => false,
-    resolve: async (_o, names) => {
-      if (names.length > 0) throw new PlatformError("missing_secret", String(names[0]));
-      return new Map();
+    admin: file,
+    has: async (org, name, functionName) =>
+      (await source.get(org, name, { function: functionName })) !== undefined,
+    async resolve(owner, names, signal) {
+      const values = new Map<string, Secret>();
+      for (const name of names) {
+        const found = await source.get(owner.org, name, { function: owner.function, signal });
+        if (found === undefined) {
+          throw new PlatformError("missing_secret", `the secret ${name} does not exist`, {
+            component: "secrets",
+            function: owner.function,
+            next: `hanzo-fn secrets set ${name}`,
+          });
+        }
+        values.set(name, found.value);
+      }
+      return values;
     },
-    admin: undefined,
   };
 }
