@@ -93,6 +93,8 @@ export interface InstanceProcess {
   readonly uid: number | undefined;
   /** From spawn to the first answered ping. */
   readonly bootMs: number;
+  /** False from the exit of the process on; `exited` resolves a little later. */
+  readonly alive: boolean;
   /** Resolves once, when nothing of the process group is left. Never rejects. */
   readonly exited: Promise<ExitInfo>;
   /**

@@ -23,7 +23,11 @@ export function recordProcess(
   if (started === undefined || owner === undefined) return () => undefined;
   const path = join(ledgerDir, String(process_.pid));
   const entry: Entry = { ...process_, startTime: started, owner: { pid: process.pid, startTime: owner } };
-  writeFileSync(path, JSON.stringify(entry), { mode: 0o600 });
+  try {
+    writeFileSync(path, JSON.stringify(entry), { mode: 0o600 });
+  } catch {
+    // A full disk: the instance still dies with the platform by its input or its parent's death signal.
+  }
   return () => rmSync(path, { force: true });
 }
 

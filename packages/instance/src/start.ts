@@ -86,6 +86,7 @@ class RuntimeProcess implements InstanceProcess {
   readonly uid: number | undefined;
   readonly exited: Promise<ExitInfo>;
   bootMs = 0;
+  alive = true;
   readonly #spec: InstanceSpec;
   readonly #places: Places;
   readonly #token: string;
@@ -123,6 +124,7 @@ class RuntimeProcess implements InstanceProcess {
     const [code, signal] = await new Promise<[number | null, NodeJS.Signals | null]>((resolve) =>
       child.once("exit", (code, signal) => resolve([code, signal])),
     );
+    this.alive = false;
     const byPlatform = this.#byPlatform;
     const outOfMemory = signal === "SIGKILL" && this.#memory.hit();
     this.#killAll();
@@ -273,15 +275,17 @@ export async function startInstance(spec: InstanceSpec, signal: AbortSignal): Pr
   signal.throwIfAborted();
   const places = makePlaces(spec);
   let instance: RuntimeProcess | undefined;
+  let pid: number | undefined;
   const memory = spec.memory.open(spec.id, () => instance?.endForMemory());
   const token = randomBytes(24).toString("base64url");
   try {
     if (spec.memoryBytes !== undefined) memory.limit(spec.memoryBytes);
     const child = launch(spec, places, token);
-    const pid = await spawned(child);
+    pid = await spawned(child);
     memory.adopt(pid);
     instance = new RuntimeProcess(spec, { places, token, child, pid, memory });
   } catch (error) {
+    if (pid !== undefined) signalProcess(-pid, "SIGKILL");
     await memory.close();
     await rm(places.dir, { recursive: true, force: true });
     throw error;

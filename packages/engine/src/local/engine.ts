@@ -17,6 +17,7 @@ import type { Logger } from "@hanzo-fn/telemetry";
 import type { DesiredRevision, Engine, ResolveSecrets } from "../engine.ts";
 import { createCapacity } from "./capacity.ts";
 import { createDeployer } from "./deployer.ts";
+import { createGate } from "./gate.ts";
 import { createInstances } from "./instances.ts";
 import { checkIsolation, type Isolation, type IsolationItem } from "./isolation.ts";
 import type { RuntimeLaunch } from "./launch.ts";
@@ -80,7 +81,8 @@ export function createLocalEngine(
   let machine: Machine | undefined;
   let stopping: Promise<void> | undefined;
 
-  const boot = async (runtime: string, want: BootOptions, signal: AbortSignal): Promise<Worker> => {
+  const gate = createGate(options.bootsAtOnce);
+  const bootNow = async (runtime: string, want: BootOptions, signal: AbortSignal): Promise<Worker> => {
     const launch = runtimes[runtime];
     if (!machine || !launch) throw new Error(`the engine does not run, or knows no runtime ${runtime}`);
     const uid = want.separate && machine.isolation.separated.has(runtime) ? uids.take() : undefined;
@@ -97,7 +99,7 @@ export function createLocalEngine(
           ledgerDir: machine.places.ledger,
           uid,
           memory: machine.memory,
-          prefix: machine.isolation.prefix,
+          prefix: machine.isolation.prefix(uid !== undefined),
           drainMs: options.stopGraceMs,
           bootTimeoutMs: options.bootTimeoutMs,
           onLine: (line) => onLine(line),
@@ -112,6 +114,9 @@ export function createLocalEngine(
       throw error;
     }
   };
+
+  const boot = (runtime: string, want: BootOptions, signal: AbortSignal): Promise<Worker> =>
+    gate(signal, () => bootNow(runtime, want, signal));
 
   const available = Object.entries(runtimes).filter(([, launch]) => launch.unavailable === undefined);
   const sizes = new Map(

@@ -112,5 +112,7 @@ function platformError(desired: DesiredRevision, cause: unknown): PlatformError 
   if (cause instanceof StartError) return cause.error;
   if (cause instanceof PlatformError) return cause;
   const message = `the instance did not start: ${cause instanceof Error ? cause.message : String(cause)}`;
-  return errorOf(desired, "internal", message, { cause });
+  const { code } = (cause ?? {}) as NodeJS.ErrnoException;
+  const full = code === "ENOSPC" || code === "EDQUOT";
+  return errorOf(desired, full ? "storage_full" : "internal", message, { cause });
 }

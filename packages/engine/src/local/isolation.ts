@@ -19,8 +19,8 @@ export interface Isolation {
   readonly items: readonly IsolationItem[];
   /** Runtimes whose instances run as uids of their own. */
   readonly separated: ReadonlySet<string>;
-  /** Programs put before the runtime's command. */
-  readonly prefix: readonly string[];
+  /** Programs put before the runtime's command; `ownUid`: for an instance with a uid of its own. */
+  readonly prefix: (ownUid: boolean) => readonly string[];
 }
 
 /** Whether a uid that owns nothing and is in no group may read what is at `path`. */
@@ -49,13 +49,27 @@ const works = (command: string, args: readonly string[], uid?: number): boolean 
     ...(uid === undefined ? {} : { uid, gid: uid }),
   }).status === 0;
 
-function hardening(): readonly string[] {
-  const prefix: string[] = [];
-  const limits = ["--core=0", "--nofile=16384:16384"];
-  if (works("prlimit", [...limits, "true"])) prefix.push("prlimit", ...limits);
-  const privileges = ["--pdeathsig", "KILL", "--no-new-privs", "--"];
-  if (works("setpriv", [...privileges, "true"])) prefix.push("setpriv", ...privileges);
-  return prefix;
+const LIMITS = ["--core=0", "--nofile=16384:16384"];
+/** The kernel counts processes per uid: a limit makes sense only where the uid is one instance's. */
+const PROCESS_LIMIT = "--nproc=1024:1024";
+const PRIVILEGES = ["--pdeathsig", "KILL", "--no-new-privs", "--"];
+
+interface Hardening {
+  readonly diesWithPlatform: boolean;
+  readonly prefix: Isolation["prefix"];
+}
+
+/** util-linux's prlimit and setpriv, each where it is there and knows these options. */
+function hardening(): Hardening {
+  const hasLimits = works("prlimit", [...LIMITS, PROCESS_LIMIT, "true"]);
+  const hasPrivileges = works("setpriv", [...PRIVILEGES, "true"]);
+  return {
+    diesWithPlatform: hasPrivileges,
+    prefix: (ownUid) => [
+      ...(hasLimits ? ["prlimit", ...LIMITS, ...(ownUid ? [PROCESS_LIMIT] : [])] : []),
+      ...(hasPrivileges ? ["setpriv", ...PRIVILEGES] : []),
+    ],
+  };
 }
 
 function uidItem(
@@ -117,15 +131,14 @@ export function checkIsolation(
   options: Pick<LocalEngineOptions, "uids">,
 ): Isolation {
   const isRoot = process.getuid?.() === 0;
-  const prefix = hardening();
+  const { prefix, diesWithPlatform } = hardening();
   const uidItems = Object.entries(runtimes)
     .filter(([, launch]) => launch.unavailable === undefined)
     .map(([name, launch]) => uidItem(name, launch, { isRoot, uids: options.uids }));
-  const dies = prefix.includes("setpriv");
-  const detail = dies
+  const detail = diesWithPlatform
     ? "instances die with the platform, however it ends"
     : "instances end when their input closes; one that is busy is ended by the next start (setpriv is missing)";
-  const death: IsolationItem = { limit: "platform_death", enforced: dies, detail };
+  const death: IsolationItem = { limit: "platform_death", enforced: diesWithPlatform, detail };
   return {
     items: [...uidItems, death, memoryItem(memoryKind), ...NOT_ENFORCED],
     separated: new Set(uidItems.filter((item) => item.enforced).map((item) => item.runtime as string)),

@@ -10,6 +10,8 @@ export interface LocalEngineOptions {
   /** Calls that wait per revision; one more is refused with `no_capacity`. */
   readonly queueDepth: number;
   readonly queueTimeoutMs: number;
+  /** Interpreters that may boot at the same time; more only slow each other down. */
+  readonly bootsAtOnce: number;
   /** From spawn to a listening runtime. */
   readonly bootTimeoutMs: number;
   /** From `specialise` to loaded code; code that needs longer is killed. */
@@ -47,6 +49,7 @@ export const LOCAL_DEFAULTS: LocalEngineOptions = {
   warmWorkersDefault: 1,
   queueDepth: 1000,
   queueTimeoutMs: 60_000,
+  bootsAtOnce: 4,
   bootTimeoutMs: 15_000,
   loadTimeoutMs: 30_000,
   tickMs: 2000,

@@ -85,7 +85,11 @@ export function createWarmPool(
     fill() {
       for (const runtime of sizes.keys()) refill(runtime);
     },
-    take: (runtime) => waiting(runtime).shift(),
+    take(runtime) {
+      const workers = waiting(runtime);
+      const at = workers.findIndex((worker) => worker.process.alive);
+      return at === -1 ? undefined : workers.splice(at, 1)[0];
+    },
     refill,
     async close() {
       stop.abort(new Error("the warm pool is closed"));
