@@ -15,7 +15,7 @@ from .workers import job_here
 # Lines wait in memory while the reader is slow. Beyond the bound a writer is held up, for a moment on the event
 # loop's thread and longer elsewhere; then lines are dropped and counted.
 _MAX_BACKLOG = 1024 * 1024
-_HOLD_LOOP_S = 0.1
+_HOLD_LOOP_S = 2.0
 _HOLD_THREAD_S = 10.0
 
 
@@ -53,17 +53,17 @@ class LinePipe:
 
     def _write(self, line: bytes) -> None:
         with self._lock:
-            if not self._flushing:
-                rest = self._write_now(line)
-                if rest is None:
-                    return
-                self._queue(rest)
-                self._flushing = True
-                _thread.start_new_thread(self._flush_backlog, ())
-            elif self._make_room():
+            if self._flushing and not self._make_room():
+                self._dropped += 1
+            elif self._flushing:
                 self._queue(line)
             else:
-                self._dropped += 1
+                # Also where waiting for room let the flush end.
+                rest = self._write_now(line)
+                if rest is not None:
+                    self._queue(rest)
+                    self._flushing = True
+                    _thread.start_new_thread(self._flush_backlog, ())
 
     def _queue(self, data: bytes) -> None:
         self._backlog.append(data)
