@@ -16,6 +16,9 @@ const keep = process.argv.includes("--keep");
 const EXTRACT = join(ROOT, "examples", "extract-text");
 const WEBHOOK = join(ROOT, "examples", "webhook");
 
+/** A platform that goes away again leaves no context behind in the user's own configuration. */
+let ownContexts: Record<string, string> = {};
+
 function say(text: string): void {
   console.log(text);
 }
@@ -62,7 +65,7 @@ async function startServe(dataDir: string, logFile: string): Promise<Running> {
   await using log = await open(logFile, "w");
   const child = spawn("hanzo-fn", args, {
     cwd: ROOT,
-    env: { ...process.env, PATH: path },
+    env: { ...process.env, ...ownContexts, PATH: path },
     stdio: ["ignore", log.fd, log.fd],
     detached: keep,
   });
@@ -72,7 +75,7 @@ async function startServe(dataDir: string, logFile: string): Promise<Running> {
 /** One CLI command, shown with what it prints; ends the quick start where it fails. */
 async function fn(...args: string[]): Promise<string> {
   say(`$ hanzo-fn ${args.map((arg) => (/^[\w./=:-]+$/.test(arg) ? arg : `'${arg}'`)).join(" ")}`);
-  const result = await runCommand("hanzo-fn", args, { echo: true });
+  const result = await runCommand("hanzo-fn", args, { echo: true, env: ownContexts });
   if (result.code !== 0) throw new Error(`hanzo-fn ${args[0]} exited with ${result.code}`);
   return result.output;
 }
@@ -134,7 +137,7 @@ async function tour(running: Running, folder: string, python: boolean): Promise<
     await fn("deploy", "--source", EXTRACT);
     name = "extract-text";
     source = EXTRACT;
-    body = '{"document": "handbook.md", "chunk_size": 400}';
+    body = '{"document": "bread.md", "chunk_size": 400}';
     await fn("invoke", name, "--data", body);
   }
 
@@ -154,6 +157,7 @@ async function tour(running: Running, folder: string, python: boolean): Promise<
 async function main(): Promise<void> {
   const folder = await mkdtemp(join(tmpdir(), "hanzo-fn-quickstart-"));
   await chmod(folder, 0o711);
+  if (!keep) ownContexts = { XDG_CONFIG_HOME: join(folder, "config") };
   const python = await hasPython();
   title("Start the platform: one process, embedded PostgreSQL, functions as local processes");
   const running = await startServe(join(folder, "data"), join(folder, "serve.log"));

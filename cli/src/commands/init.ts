@@ -15,7 +15,11 @@ async function templateFiles(runtime: string): Promise<{ path: string; text: str
   return Promise.all(
     files.map(async (entry) => {
       const absolute = join(entry.parentPath, entry.name);
-      return { path: relative(root, absolute), text: await readFile(absolute, "utf8") };
+      // A test of the template would otherwise be one of the repository.
+      return {
+        path: relative(root, absolute).replace(/\.template$/, ""),
+        text: await readFile(absolute, "utf8"),
+      };
     }),
   );
 }

@@ -16,8 +16,8 @@ export interface Secrets {
   readonly admin: SecretAdmin | undefined;
 }
 
-function requireKms(settings: Config["secrets"], clock: Clock): SecretSource {
-  const { url, clientId, clientSecret, env, project } = settings;
+function requireKms(secrets: Config["secrets"], clock: Clock): SecretSource {
+  const { url, clientId, clientSecret, env, project } = secrets;
   if (url === undefined || clientId === undefined || clientSecret === undefined) {
     throw new PlatformError(
       "bad_request",
