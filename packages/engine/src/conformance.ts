@@ -16,7 +16,7 @@ import {
  * The functions that an engine under test can deploy. `main` answers `/hello`, `/sleep?ms=`, `/spin?ms=` (busy),
  * `/exit?code=`, `/eat` (memory without end) and `/env`; the others do not come that far.
  */
-export type FixtureName = "main" | "broken" | "endless" | "leaver";
+type FixtureName = "main" | "broken" | "endless" | "leaver";
 
 export interface EngineUnderTest {
   readonly engine: Engine;

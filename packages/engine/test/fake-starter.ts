@@ -2,7 +2,7 @@ import type { ExitInfo } from "@hanzo-fn/instance";
 import type { LiveProcess } from "../src/local/live-instance.ts";
 import type { StartedInstance, Starter } from "../src/local/starter.ts";
 
-export interface FakeProcess extends LiveProcess {
+interface FakeProcess extends LiveProcess {
   readonly name: string;
   /** What the platform asked of it, in order. */
   readonly asked: string[];
@@ -11,7 +11,7 @@ export interface FakeProcess extends LiveProcess {
   exit(info?: Partial<ExitInfo>): void;
 }
 
-export interface FakeStart {
+interface FakeStart {
   readonly name: string;
   up(times?: { bootMs?: number; loadMs?: number }): FakeProcess;
   fail(error: Error): void;

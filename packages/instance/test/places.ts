@@ -16,7 +16,7 @@ import {
 
 const fixture = (name: string): string => fileURLToPath(new URL(`../fixtures/${name}`, import.meta.url));
 
-export const FAKE_RUNTIME = fixture("fake-runtime.mjs");
+const FAKE_RUNTIME = fixture("fake-runtime.mjs");
 export const PLATFORM = fixture("platform.mjs");
 export const SOURCE = fixture("source");
 

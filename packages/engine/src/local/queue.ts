@@ -1,6 +1,6 @@
 import type { Clock } from "@hanzo-fn/lifecycle";
 
-export interface Waiter<T> {
+interface Waiter<T> {
   /** Monotonic milliseconds. */
   readonly sinceMs: number;
   grant(value: T): void;

@@ -31,5 +31,9 @@ function exercise(runtime: "python" | "typescript", launch: RuntimeLaunch): void
 }
 
 // The reason for a skip: the machine has no Python 3.10 at the usual place.
-describe.skipIf(python.status !== 0)("the Python runtime", () => exercise("python", PYTHON));
-describe("the TypeScript runtime", () => exercise("typescript", TYPESCRIPT));
+describe.skipIf(python.status !== 0)("the Python runtime", () => {
+  exercise("python", PYTHON);
+});
+describe("the TypeScript runtime", () => {
+  exercise("typescript", TYPESCRIPT);
+});
