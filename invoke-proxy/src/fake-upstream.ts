@@ -44,9 +44,14 @@ export function rawThenEnd(text: string): Script {
   return (socket) => void socket.end(text, "latin1");
 }
 
+function isComplete({ head, body }: SeenRequest): boolean {
+  if (/transfer-encoding/i.test(head)) return body.endsWith("0\r\n\r\n");
+  return body.length >= Number(/content-length: (\d+)/i.exec(head)?.[1] ?? 0);
+}
+
 /**
- * An instance on a raw socket, for tests: it can do everything wrong. `ownBody` scripts read the body themselves
- * from the socket's further `data` events; all bytes behind the head are kept in `body` unless `discard` is set.
+ * An instance on a raw socket, for tests: it can do everything wrong. Bytes behind the head are kept in
+ * `body`; with `discard` only those that came with the head are, and each connection carries one request.
  */
 export async function startFakeUpstream(
   script: Script = respond("hello"),
@@ -69,9 +74,7 @@ export async function startFakeUpstream(
     });
     socket.on("data", (chunk) => {
       const more = options.discard && current ? "" : chunk.toString("latin1");
-      const bodyless =
-        current === undefined || !/content-length: [1-9]|transfer-encoding/i.test(current.head);
-      if (current && !bodyless) {
+      if (current && !isComplete(current)) {
         current.body += more;
         return;
       }

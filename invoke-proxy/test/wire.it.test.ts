@@ -136,7 +136,7 @@ describe("answers", () => {
     const text = await setup.client.until((all) => all.endsWith("0\r\n\r\n"));
     expect(text).toContain("Transfer-Encoding: chunked\r\n");
     expect(text).toContain("5\r\nhello\r\n0\r\n\r\n");
-    expect(setup.upstream.sockets.size).toBe(0);
+    await setup.upstream.requests[0]?.closed;
   });
 
   it("ends the connection of an HTTP/1.0 client where the length is not known", async () => {
@@ -251,6 +251,7 @@ describe("the lifecycle of connections", () => {
     const request = await setup.upstream.request(1);
     setup.proxy.instances.gone.abort();
     await request.closed;
+    expect(setup.upstream.accepted).toBe(1);
   });
 
   it("closes connections to an instance that stay idle too long", async () => {
@@ -265,7 +266,7 @@ describe("the lifecycle of connections", () => {
 
   it("closes a client connection that stays idle too long", async () => {
     await using setup = await start(respond("x"), { idleTimeoutMs: 30 });
-    await setup.client.send(GET).answer();
+    expect((await setup.client.send(GET).answer()).status).toBe(200);
     await setup.client.closed;
   });
 

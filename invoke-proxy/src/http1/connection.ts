@@ -96,8 +96,9 @@ export class ClientConnection implements Origin, ClientInfo {
     return this.#mode === MODE.head && this.#backlog.length === 0;
   }
 
+  /** Cuts it, and the call that runs on it. */
   destroy(): void {
-    this.#socket.destroy();
+    this.#gone();
   }
 
   #gone(): void {
