@@ -1,5 +1,5 @@
 import type { ErrorCode, Identity, InvocationRecord, PlatformError } from "@hanzo-fn/contract";
-import type { FunctionEntry } from "./route-table.ts";
+import type { FunctionEntry, RevisionEntry } from "./route-table.ts";
 import type { TraceContext } from "./trace-context.ts";
 
 /** One request as the access log and the tracer see it. It is the call itself: read it, do not keep it. */
@@ -12,6 +12,12 @@ export interface AccessEntry {
   readonly trace: TraceContext;
   readonly identity: Identity | undefined;
   readonly fn: FunctionEntry | undefined;
+  /** Undefined where the request was refused before one was chosen. */
+  readonly revision: RevisionEntry | undefined;
+  /** Set where the call waited for an instance to start. */
+  readonly coldStartMs: number | undefined;
+  /** When the head of the request was there, in milliseconds since the epoch. */
+  readonly nowMs: number;
   readonly client: { readonly address: string };
 }
 

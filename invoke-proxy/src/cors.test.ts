@@ -13,8 +13,14 @@ const cors: Cors = {
 
 it("answers an allowed origin by name and tells caches so", () => {
   expect(corsHeaders(cors, "https://a.example")).toEqual([
-    ...["Access-Control-Allow-Origin", "https://a.example", "Vary", "Origin"],
-    ...["Access-Control-Allow-Credentials", "true", "Access-Control-Expose-Headers", "X-Request-ID"],
+    "Access-Control-Allow-Origin",
+    "https://a.example",
+    "Vary",
+    "Origin",
+    "Access-Control-Allow-Credentials",
+    "true",
+    "Access-Control-Expose-Headers",
+    "X-Request-ID",
   ]);
 });
 
@@ -31,7 +37,11 @@ it("never joins the wildcard with credentials", () => {
 
 it("tells a preflight methods, headers and age", () => {
   expect(preflightHeaders(cors, "https://a.example").slice(6)).toEqual([
-    ...["Access-Control-Allow-Methods", "GET, POST", "Access-Control-Allow-Headers", "Authorization"],
-    ...["Access-Control-Max-Age", "600"],
+    "Access-Control-Allow-Methods",
+    "GET, POST",
+    "Access-Control-Allow-Headers",
+    "Authorization",
+    "Access-Control-Max-Age",
+    "600",
   ]);
 });

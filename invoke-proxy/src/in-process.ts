@@ -182,6 +182,7 @@ class InProcessOrigin implements Origin {
   /** Pushes the request body as fast as the function takes it. */
   async push(call: Call, body: AsyncIterable<Buffer> | Iterable<Buffer>): Promise<void> {
     await this.#accepting.promise;
+    call.flushRequest();
     for await (const chunk of body) {
       if (this.#ended || call.ended) return;
       if (chunk.length === 0) continue;

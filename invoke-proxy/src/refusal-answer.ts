@@ -32,7 +32,17 @@ export function refusalAnswer(calls: CallContext, client: ClientInfo, error: Pla
   );
   if (error.code === "internal") calls.observer.onInternalError(error);
   const trace = traceContext(calls.ids, undefined, 0);
-  const entry = { ...nothing, method: "", path: "", status: error.status, requestId, trace, client };
+  const entry = {
+    ...nothing,
+    method: "",
+    path: "",
+    status: error.status,
+    requestId,
+    trace,
+    client,
+    coldStartMs: undefined,
+    nowMs,
+  };
   calls.observer.access(entry, 0, error.code);
   return { lines: calls.dateLine(nowMs) + answer.lines, body: answer.body };
 }

@@ -37,6 +37,16 @@ describe("requests", () => {
     expect(request.body).toBe("3\r\nabc\r\n2\r\nde\r\n0\r\n\r\n");
   });
 
+  it("sends the head on although nothing of the body has come yet", async () => {
+    await using setup = await start(() => undefined);
+    setup.client.send("POST /f HTTP/1.1\r\nHost: h\r\nContent-Length: 3\r\n\r\n");
+    const request = await setup.upstream.request(1);
+    expect(request).toMatchObject({ body: "" });
+    setup.client.send("abc");
+    const [socket] = setup.upstream.sockets;
+    while (request.body !== "abc") await once(socket!, "data");
+  });
+
   it("answers pipelined requests one after the other, in order", async () => {
     let n = 0;
     await using setup = await start((socket) => respond(`answer ${++n}`)(socket, {} as never));

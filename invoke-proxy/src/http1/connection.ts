@@ -134,7 +134,8 @@ export class ClientConnection implements Origin, ClientInfo {
       const bytes = this.#backlog.take();
       this.#process(bytes, 0, bytes.length);
     } else if (this.#mode === MODE.body) {
-      this.#invite();
+      // The head goes out although nothing of the body is here yet.
+      this.#pushed();
     }
     if (this.#socket.isPaused() && this.#call?.requestFull !== true) this.#socket.resume();
   }
