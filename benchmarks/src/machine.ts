@@ -1,9 +1,19 @@
+import { execFileSync } from "node:child_process";
 import { readFileSync } from "node:fs";
 import { arch, cpus, loadavg, platform, release, totalmem } from "node:os";
+
+function commit(): string {
+  try {
+    return execFileSync("git", ["rev-parse", "--short", "HEAD"], { encoding: "utf8" }).trim();
+  } catch {
+    return "unknown";
+  }
+}
 
 /** Conditions that every suite names. */
 export function machine(): Record<string, string | number> {
   return {
+    commit: commit(),
     date: new Date().toISOString(),
     cpu: `${cpus().length} x ${cpus()[0]?.model ?? "unknown"}`,
     memory: `${Math.round(totalmem() / 2 ** 30)} GiB`,

@@ -67,7 +67,8 @@ async function run(signal: AbortSignal): Promise<SuiteResult> {
   let found = 0;
   const lookUp = (count: number): number => {
     const began = performance.now();
-    for (let i = 0; i < count; i++) if (table.find(paths[i % 1000] as string)) found++;
+    // A slice, as the parser makes them: a string that has been looked up before carries its hash.
+    for (let i = 0; i < count; i++) if (table.find(` ${paths[i % 1000]}`.slice(1))) found++;
     return ((performance.now() - began) / count) * 1000;
   };
   lookUp(LOOKUPS / 5);

@@ -46,6 +46,7 @@ async function sip(socket: Socket): Promise<void> {
     socket.pause();
     setImmediate(() => socket.resume());
   });
+  socket.resume();
   await promise;
 }
 

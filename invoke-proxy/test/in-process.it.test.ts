@@ -137,4 +137,28 @@ describe("invoke in process", () => {
       await upstream.request(1)
     ).closed;
   });
+
+  it("retries over a fresh connection where the kernel refused to write to the kept one", async () => {
+    const path = `${process.env["TMPDIR"] ?? "/tmp"}/hanzo-fn-retry-${process.pid}.sock`;
+    await using upstream = await startFakeUpstream(respond("fine"), { path });
+    await using proxy = await startProxy(upstream.address, [functionRoutes([])]);
+    expect(await textOf(await proxy.invoker.invoke(call, user, never))).toBe("fine");
+    // Closed, and written to before the proxy can have heard of it.
+    for (const socket of upstream.sockets) socket.destroy();
+    const response = await proxy.invoker.invoke({ ...call, body: Buffer.from("again") }, user, never);
+    expect([response.status, await textOf(response)]).toEqual([200, "fine"]);
+    expect(upstream.accepted).toBe(2);
+    expect(proxy.instances.leases.map(({ released }) => released)).toEqual([1, 1]);
+  });
+
+  it("does not retry where the kept connection took the request and broke", async () => {
+    await using upstream = await startFakeUpstream(respond("fine"));
+    await using proxy = await startProxy(upstream.address, [functionRoutes([])]);
+    expect(await textOf(await proxy.invoker.invoke(call, user, never))).toBe("fine");
+    for (const socket of upstream.sockets) socket.destroy();
+    const response = await proxy.invoker.invoke(call, user, never);
+    expect(response.status).toBe(502);
+    expect(Object.fromEntries(response.headers)).not.toHaveProperty("x-function-not-delivered");
+    expect(upstream.accepted).toBe(1);
+  });
 });
