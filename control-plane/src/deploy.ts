@@ -1,12 +1,11 @@
-import { hash } from "node:crypto";
 import { createReadStream } from "node:fs";
 import { type Blobs, sourceKey } from "@hanzo-fn/blobs";
 import {
   canonicalJson,
   type ErrorDetail,
   type Manifest,
-  manifestIdentity,
   PlatformError,
+  revisionIdentity,
   triggerKey,
   ulid,
 } from "@hanzo-fn/contract";
@@ -72,11 +71,6 @@ async function requireSecrets(deps: DeployDependencies, { org, manifest }: Deplo
     details: missing,
     next: `hanzo-fn secrets set ${String(first.value)}`,
   });
-}
-
-/** What makes two revisions the same: their own fields of the manifest, and the sorted (path, mode, bytes) of the source. */
-export function revisionIdentity(manifest: Manifest, sourceDigest: string): string {
-  return hash("sha256", `${manifestIdentity(manifest)}\n${sourceDigest}`, "hex");
 }
 
 const APPLIES_AT_ONCE = ["description", "scaling", "triggers", "network"] as const;

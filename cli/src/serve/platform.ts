@@ -30,6 +30,7 @@ import { openIdentity } from "./identity.ts";
 import { createMetricsService } from "./metrics-service.ts";
 import { installRuntimes } from "./runtimes.ts";
 import { openSecrets, type Secrets } from "./secrets.ts";
+import { createTraces } from "./traces.ts";
 
 export interface Platform {
   readonly engine: "local";
@@ -182,6 +183,7 @@ async function startPlanes(parts: Parts, signal: AbortSignal): Promise<Platform>
   const builds = await openBuilds({ config, dir, blobs, runtimes, uid: uids.base, clock, log });
   const registry = createRegistry(config.observability.metricsNamespace);
   const metrics = createInvocationMetrics(registry);
+  const traces = createTraces(config.observability, { clock, log, fetch: globalThis.fetch });
   const logs = createLogSink({ store, clock, log });
   const figures = createFiguresSink({ store, clock, log });
   await mkdir(join(dir.temp, "uploads"), { recursive: true, mode: 0o700 });
@@ -212,6 +214,7 @@ async function startPlanes(parts: Parts, signal: AbortSignal): Promise<Platform>
           figures.record(record);
         },
         access(entry, durationMs, errorCode) {
+          traces?.access(entry, durationMs, errorCode);
           log.debug("request", {
             request_id: entry.requestId,
             "http.method": entry.method,
@@ -318,7 +321,18 @@ async function startPlanes(parts: Parts, signal: AbortSignal): Promise<Platform>
     ready: () => ready,
   });
   const garbage = createGarbageCollector({ store, blobs, collectBuilds: builds.collect(store), clock, log });
-  const group = createGroup([logs, figures, engine, feed, reconciler, proxy, api, metricsService, garbage]);
+  const group = createGroup([
+    ...(traces === undefined ? [] : [traces.exporter]),
+    logs,
+    figures,
+    engine,
+    feed,
+    reconciler,
+    proxy,
+    api,
+    metricsService,
+    garbage,
+  ]);
   await group.start(signal);
   ready = true;
   const urls = {

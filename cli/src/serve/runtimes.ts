@@ -1,11 +1,14 @@
+import { execFile } from "node:child_process";
 import { createHash } from "node:crypto";
 import { copyFile, cp, link, mkdir, readdir, readFile, rename, rm, stat, writeFile } from "node:fs/promises";
-import { join } from "node:path";
+import { basename, join } from "node:path";
 import { fileURLToPath } from "node:url";
+import { promisify } from "node:util";
 import { readableByOthers, type RuntimeLaunch } from "@hanzo-fn/engine";
 import { emitServer } from "@hanzo/functions/emit";
 import { findPython, type Python } from "./python.ts";
 
+const run = promisify(execFile);
 const SOURCES = fileURLToPath(new URL("../../../runtimes", import.meta.url));
 
 export interface Runtimes {
@@ -63,6 +66,10 @@ async function reachableNode(node: string, folder: string, forOthers: boolean): 
   return join(target, "node");
 }
 
+function isServerFile(path: string): boolean {
+  return !["__pycache__", "tests", "templates"].includes(basename(path));
+}
+
 /** Runtime servers in the data directory, where instances of any user can read them, and how each is started. */
 export async function installRuntimes(
   folder: string,
@@ -75,13 +82,12 @@ export async function installRuntimes(
     reachableNode(settings.node ?? process.execPath, folder, forOthers),
   ]);
   const pythonSource = join(SOURCES, "python");
-  const pythonDir = await installed(join(folder, "python"), await stampOf(pythonSource, ""), (fresh) =>
-    cp(pythonSource, fresh, {
-      recursive: true,
-      filter: (path) =>
-        !path.includes("__pycache__") && !path.endsWith("/tests") && !path.endsWith("/templates"),
-    }),
-  );
+  const pythonStamp = await stampOf(pythonSource, python?.executable ?? "");
+  const pythonDir = await installed(join(folder, "python"), pythonStamp, async (fresh) => {
+    await cp(pythonSource, fresh, { recursive: true, filter: isServerFile });
+    // Instances may not write here, and would compile the server anew at every boot.
+    if (python !== undefined) await run(python.executable, ["-m", "compileall", "-q", fresh]).catch(() => {});
+  });
   const typescriptStamp = await stampOf(join(SOURCES, "typescript", "src"), process.version);
   const typescriptDir = await installed(join(folder, "typescript"), typescriptStamp, async (fresh) => {
     await emitServer(fresh, process.execPath, signal);

@@ -1,7 +1,5 @@
 /** The rules for what a source tree may hold: used where an archive comes in, and again where it is unpacked. */
 
-export const FILE_MODES = [0o644, 0o755] as const;
-
 const CONTROL = /\p{Cc}/u;
 const MAX_SEGMENT_BYTES = 255;
 

@@ -246,7 +246,7 @@ export const OPERATIONS = [
     id: "setSecret",
     method: "PUT",
     path: "/v1/secrets/{name}",
-    summary: "Set a secret; instances that use it are replaced",
+    summary: "Set a secret; instances that start from now on get it",
     tag: "secrets",
     permission: "functions:deploy",
     query: s.emptyQuerySchema,

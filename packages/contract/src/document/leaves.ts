@@ -1,5 +1,4 @@
 import { formatDuration, parseDuration } from "../duration.ts";
-import { zod } from "./lazy.ts";
 import { leaf, refuse, type Leaf } from "./leaf.ts";
 import { didYouMean } from "./suggest.ts";
 import { parseCpu, parseQuantity } from "./quantity.ts";
@@ -191,5 +190,3 @@ export function pick<T>(schema: Leaf<T>, value: unknown): T | undefined {
   const result = schema.safeParse(value);
   return result.success ? result.data : undefined;
 }
-
-export const z = (): (typeof import("zod"))["z"] => zod().z;

@@ -1,16 +1,6 @@
 import { createHash } from "node:crypto";
 import type { Manifest } from "./types.ts";
 
-/** One file of a source tree. */
-export interface SourceEntry {
-  /** Relative, with `/`. */
-  readonly path: string;
-  /** Permission bits that matter (0o644 or 0o755). */
-  readonly mode: number;
-  /** Hex digest of the bytes. */
-  readonly sha256: string;
-}
-
 /** JSON with sorted keys and without absent values: the same data is the same text. */
 export function canonicalJson(value: unknown): string {
   if (Array.isArray(value)) return `[${value.map(canonicalJson).join(",")}]`;
@@ -37,12 +27,11 @@ export function manifestIdentity(manifest: Manifest): string {
 }
 
 /**
- * Hex SHA-256 over the revision's own manifest fields and the sorted (path, mode, bytes) of its source; never over
- * the archive, so that packing the same tree again is the same revision.
+ * What makes two revisions the same: hex SHA-256 of the revision's own manifest fields and of the digest of its
+ * source, which is over the sorted (path, mode, bytes) and never over the archive.
  */
-export function revisionIdentity(manifest: Manifest, source: readonly SourceEntry[]): string {
-  const hash = createHash("sha256").update(manifestIdentity(manifest)).update("\n");
-  const sorted = [...source].sort((a, b) => (a.path < b.path ? -1 : 1));
-  for (const { path, mode, sha256 } of sorted) hash.update(`${JSON.stringify([path, mode, sha256])}\n`);
-  return hash.digest("hex");
+export function revisionIdentity(manifest: Manifest, sourceDigest: string): string {
+  return createHash("sha256")
+    .update(`${manifestIdentity(manifest)}\n${sourceDigest}`)
+    .digest("hex");
 }

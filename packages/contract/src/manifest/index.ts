@@ -1,11 +1,5 @@
 export { toCanonicalJson, toCanonicalYaml } from "./canonical.ts";
-export {
-  canonicalJson,
-  manifestIdentity,
-  revisionFields,
-  revisionIdentity,
-  type SourceEntry,
-} from "./identity.ts";
+export { canonicalJson, manifestIdentity, revisionFields, revisionIdentity } from "./identity.ts";
 export { MAX_MANIFEST_BYTES, parseManifest, type ManifestOptions, type ManifestResult } from "./parse.ts";
 export { SERVED_RUNTIMES } from "./refusals.ts";
 export { isReservedVariable, type RuntimeLimits } from "./rules.ts";
