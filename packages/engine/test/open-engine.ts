@@ -40,7 +40,6 @@ const SHORT: Partial<LocalEngineOptions> = {
 export const TEST_TIMES: ConformanceTimes = {
   toZeroMs: 3000,
   queueTimeoutMs: 1000,
-  loadTimeoutMs: 2000,
   crashThreshold: 3,
 };
 

@@ -24,7 +24,7 @@ import type { RuntimeLaunch } from "./launch.ts";
 import { createStarter } from "./local-starter.ts";
 import { LOCAL_DEFAULTS, type LocalEngineOptions } from "./options.ts";
 import { createWarmPool, type BootOptions, type Worker } from "./pool.ts";
-import { makeRunPlaces, type RunPlaces } from "./run-dir.ts";
+import { makeRunPlaces, removeRunPlaces, type RunPlaces } from "./run-dir.ts";
 import type { Prepare } from "./starter.ts";
 import { createTicker } from "./ticker.ts";
 import { createUidPool } from "./uids.ts";
@@ -172,7 +172,9 @@ export function createLocalEngine(
     await deployer.shutdown(graceMs);
     await pool.close();
     ticker.stop();
-    if (machine?.memoryRoot !== undefined) closeMemoryRoot(machine.memoryRoot);
+    if (!machine) return;
+    if (machine.memoryRoot !== undefined) closeMemoryRoot(machine.memoryRoot);
+    removeRunPlaces(deps.runDir, machine.places);
   };
 
   return {

@@ -1,4 +1,12 @@
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from "node:fs";
 import { request } from "node:http";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
@@ -143,6 +151,22 @@ describe("a runtime", () => {
       (error: unknown) => error,
     );
     expect(["load_failed", "out_of_memory"]).toContain((error as { code: string }).code);
+  });
+});
+
+describe("a stop", () => {
+  it("lets a running call end, refuses new ones, and leaves nothing behind", async () => {
+    const under = await open();
+    using lease = await deploy(under, "one");
+    const running = get(lease, "/sleep?ms=300");
+    void running.finally(() => lease.release());
+    const stopping = under.engine.stop(5000);
+    const refusal = under.engine.instances.acquire("acme/one-00001", signal());
+    await expect(refusal).rejects.toMatchObject({ code: "draining" });
+    expect(await running).toEqual({ slept: 300 });
+    await stopping;
+    expect(lease.target.gone.aborted).toBe(true);
+    expect(existsSync(under.runDir)).toBe(false);
   });
 });
 

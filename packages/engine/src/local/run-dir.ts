@@ -1,5 +1,5 @@
 import { createHash } from "node:crypto";
-import { chmodSync, lstatSync, mkdirSync } from "node:fs";
+import { chmodSync, lstatSync, mkdirSync, rmdirSync } from "node:fs";
 import { join } from "node:path";
 
 export interface RunPlaces {
@@ -39,4 +39,15 @@ export function makeRunPlaces(runDir: string): RunPlaces {
   makeDir(places.instances, 0o711);
   makeDir(places.ledger, 0o700);
   return places;
+}
+
+/** After a clean stop nothing is in them; what still holds something stays for the next start. */
+export function removeRunPlaces(runDir: string, places: RunPlaces): void {
+  for (const dir of [places.instances, places.ledger, runDir]) {
+    try {
+      rmdirSync(dir);
+    } catch {
+      return;
+    }
+  }
 }
