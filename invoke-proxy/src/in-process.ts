@@ -182,12 +182,13 @@ class InProcessOrigin implements Origin {
   /** Pushes the request body as fast as the function takes it. */
   async push(call: Call, body: AsyncIterable<Buffer> | Iterable<Buffer>): Promise<void> {
     await this.#accepting.promise;
-    call.flushRequest();
+    // Head and body go out together where the body is here already.
+    if (!Array.isArray(body)) call.flushRequest();
     for await (const chunk of body) {
       if (this.#ended || call.ended) return;
       if (chunk.length === 0) continue;
       call.requestData(chunk, 0, chunk.length);
-      call.flushRequest();
+      if (!Array.isArray(body)) call.flushRequest();
       if (!call.requestFull || call.ended) continue;
       const { promise, resolve } = Promise.withResolvers<void>();
       this.#drained = resolve;
