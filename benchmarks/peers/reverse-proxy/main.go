@@ -2,6 +2,7 @@
 package main
 
 import (
+	"io"
 	"log"
 	"net/http"
 	"net/http/httputil"
@@ -18,5 +19,7 @@ func main() {
 	transport := http.DefaultTransport.(*http.Transport).Clone()
 	transport.MaxIdleConnsPerHost = 256
 	proxy.Transport = transport
+	// The client ends a round by closing its connections; that is no news.
+	proxy.ErrorLog = log.New(io.Discard, "", 0)
 	log.Fatal(http.ListenAndServe(os.Args[1], proxy))
 }
