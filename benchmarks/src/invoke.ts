@@ -8,7 +8,7 @@ import { freePort, startPinned, type PinnedProcess } from "./pinned-process.ts";
 import { atLeast, atMost, median, round, type Row, type Suite, type SuiteResult } from "./suite.ts";
 import { wrk } from "./wrk.ts";
 
-const ROUNDS = 5;
+const ROUNDS = 3;
 const SECONDS = 3;
 const CONNECTIONS = 16;
 const PROXY_CORE = 0;
