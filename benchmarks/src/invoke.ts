@@ -2,7 +2,7 @@ import { execFileSync } from "node:child_process";
 import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { cpus, tmpdir } from "node:os";
 import { join } from "node:path";
-import { machine, machineBusySeconds } from "./machine.ts";
+import { machine, machineBusySeconds, requireQuiet } from "./machine.ts";
 import { goBinary, nginxConfig, PEERS_SOURCE } from "./peers.ts";
 import { freePort, startPinned, type PinnedProcess } from "./pinned-process.ts";
 import { atLeast, atMost, median, round, type Row, type Suite, type SuiteResult } from "./suite.ts";
@@ -152,6 +152,7 @@ async function run(signal: AbortSignal): Promise<SuiteResult> {
   await using stack = new AsyncDisposableStack();
   stack.defer(() => rmSync(directory, { recursive: true, force: true }));
   const bench = await start(stack, directory, signal);
+  const background_cores_before = await requireQuiet(signal);
   const samples = new Map<Subject, Sample[]>(SUBJECTS.map((name) => [name, []]));
   const singles = new Map<Subject, number[]>(SUBJECTS.map((name) => [name, []]));
   for (let i = 0; i < ROUNDS; i++) {
@@ -160,9 +161,15 @@ async function run(signal: AbortSignal): Promise<SuiteResult> {
       singles.get(name)?.push(await singleP50(bench, name, signal));
     }
   }
+  const background_cores_after = await requireQuiet(signal);
   const p50 = new Map([...singles].map(([name, values]) => [name, median(values)]));
   const rows = summarise(samples, p50);
-  return { suite: "invoke", conditions: conditions(before), rows, targets: judge(rows) };
+  return {
+    suite: "invoke",
+    conditions: { ...conditions(before), background_cores_before, background_cores_after },
+    rows,
+    targets: judge(rows),
+  };
 }
 
 export const invokeSuite: Suite = {
