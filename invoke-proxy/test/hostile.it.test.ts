@@ -23,10 +23,10 @@ async function start(script: Script, options: Parameters<typeof startProxy>[2] &
   const proxy = await startProxy(upstream.address, [routes], options);
   const client = await proxy.client();
   const neighbour = await proxy.client();
-  let stopping = false;
+  const stop = new AbortController();
   let answered = 0;
   const running = (async () => {
-    while (!stopping) {
+    while (!stop.signal.aborted) {
       expect((await neighbour.send(NEIGHBOUR).answer()).status).toBe(200);
       answered++;
     }
@@ -43,7 +43,7 @@ async function start(script: Script, options: Parameters<typeof startProxy>[2] &
       fresh.socket.destroy();
     },
     async [Symbol.asyncDispose]() {
-      stopping = true;
+      stop.abort();
       await running;
       expect(answered).toBeGreaterThan(0);
       for (const each of [client, neighbour]) each.socket.destroy();

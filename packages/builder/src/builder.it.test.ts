@@ -435,7 +435,7 @@ describe("a build", () => {
 
   it("sees none of the platform's secrets", async () => {
     const builder = await builderWith({
-      npmCommand: ["/bin/sh", "-c", "env; exit 1"],
+      npmCommand: ["/bin/sh", "-c", "env | grep -E '^HOME=|planted'; exit 1"],
       hostEnvironment: { ...process.env, KMS_CLIENT_SECRET: "planted" },
     });
     const wanted = request("typescript", "handler.run", {
