@@ -175,7 +175,7 @@ async function main(): Promise<void> {
     say(`The platform goes on as process ${running.process.pid}; its data is in ${join(folder, "data")}.`);
     say('Put the CLI on your PATH:  export PATH="$PWD/node_modules/.bin:$PATH"');
     say(
-      `Call a function:           curl -H "Authorization: Bearer $(cat ${join(folder, "data", "admin-key")})" -d '{}' ${running.invoke}/v1/functions/webhook/invoke`,
+      `Call a function:           curl -H "Authorization: Bearer $(cat ${join(folder, "data", "admin-key")})" -H 'Content-Type: application/json' -d '{"text": "Is my invoice paid?"}' ${running.invoke}/v1/functions/webhook/invoke`,
     );
     say(`Stop it:                   kill ${running.process.pid}`);
     running.process.unref();
