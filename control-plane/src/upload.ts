@@ -5,7 +5,11 @@ import { PlatformError } from "@hanzo-fn/contract";
 
 export interface UploadLimits {
   readonly maxManifestBytes: number;
+  readonly maxArchiveBytes: number;
 }
+
+/** Boundaries and part headers on top of manifest and archive. */
+const FRAMING_BYTES = 65_536;
 
 export interface Upload<S> {
   readonly manifest: string;
@@ -29,6 +33,16 @@ async function readText(part: Readable, limit: number): Promise<string> {
   return Buffer.concat(chunks).toString("utf8");
 }
 
+/** An upload that says itself that it is too large is not read first. */
+function checkAnnounced(incoming: IncomingMessage, limits: UploadLimits): void {
+  const announced = Number(incoming.headers["content-length"] ?? 0);
+  if (announced <= limits.maxArchiveBytes + limits.maxManifestBytes + FRAMING_BYTES) return;
+  throw new PlatformError("payload_too_large", `the upload of ${announced} bytes is too large`, {
+    component: "control-plane",
+    next: `a source archive has at most ${limits.maxArchiveBytes} bytes (limits.max_source_bytes)`,
+  });
+}
+
 /**
  * Reads `manifest` (or `function.yaml`) and `source` of a multipart body, the source streamed into `readSource`.
  * Throws `bad_request` for any other body, `payload_too_large`, and what `readSource` throws.
@@ -45,6 +59,7 @@ export async function readUpload<S>(
       next: "send the fields `manifest` and `source`, or use hanzo-fn deploy",
     });
   }
+  checkAnnounced(incoming, limits);
   let manifest: Promise<string> | undefined;
   let source: Promise<S> | undefined;
   return new Promise<Upload<S>>((resolve, reject) => {
@@ -72,7 +87,10 @@ export async function readUpload<S>(
       return;
     }
     parser.on("file", (field, part) => {
-      part.on("error", fail);
+      part.on("error", (cause: NodeJS.ErrnoException) => {
+        // Its reader left early, and its own error says why.
+        if (cause.code !== "ABORT_ERR") fail(cause);
+      });
       if ((field === "manifest" || field === "function.yaml") && manifest === undefined) {
         manifest = readText(part, limits.maxManifestBytes);
         manifest.catch(fail);

@@ -29,7 +29,8 @@ async function runDeploy(
   const { org } = call;
   const query = call.query as DeployQuery;
   const { maxManifestBytes, source: sourceLimits } = control.limits;
-  const upload = await readUpload(call.incoming, { maxManifestBytes }, (stream) =>
+  const uploadLimits = { maxManifestBytes, maxArchiveBytes: sourceLimits.maxArchiveBytes };
+  const upload = await readUpload(call.incoming, uploadLimits, (stream) =>
     readSource(stream, { limits: sourceLimits, tempDir: control.tempDir, signal: call.signal }),
   );
   await using source = upload.source;
