@@ -9,6 +9,9 @@ import type { Manifest } from "./types.ts";
 
 export const MAX_MANIFEST_BYTES = 1_048_576;
 
+/** Problems that are listed; nobody mends more at once, and the answer to a hostile manifest stays short. */
+const MAX_DETAILS = 100;
+
 export interface ManifestOptions extends RuleOptions {
   readonly limits?: { readonly maxManifestBytes?: number | undefined } | undefined;
   /** True where the platform has a GPU pool; default false. */
@@ -54,7 +57,7 @@ function failure(details: readonly ErrorDetail[]): ManifestResult {
     return {
       ok: false,
       error: new PlatformError("invalid_manifest", message, {
-        details,
+        details: details.slice(0, MAX_DETAILS),
         next: "mend function.yaml and deploy again",
       }),
     };
@@ -62,7 +65,13 @@ function failure(details: readonly ErrorDetail[]): ManifestResult {
   const code = codes.has("unsupported") ? "unsupported" : "gpu_unavailable";
   const message =
     details.length === 1 ? where : `function.yaml asks for ${details.length} things that are not served here`;
-  return { ok: false, error: new PlatformError(code, message, { details, next: first?.suggestion }) };
+  return {
+    ok: false,
+    error: new PlatformError(code, message, {
+      details: details.slice(0, MAX_DETAILS),
+      next: first?.suggestion,
+    }),
+  };
 }
 
 function allProblems(document: SourceDocument, options: ManifestOptions): Problem[] {
@@ -88,7 +97,7 @@ function renamed(document: SourceDocument, name: string | undefined): SourceDocu
 }
 
 /**
- * Reads a `function.yaml`. All problems are reported at once, with line, column, value, rule and suggestion:
+ * Reads a `function.yaml`. All problems are reported at once (the first 100 of them), with line, column, value, rule and suggestion:
  * 400 `invalid_manifest`; or, where the manifest is valid but asks for what this build or platform cannot serve,
  * 422 `unsupported` or `gpu_unavailable`.
  */
