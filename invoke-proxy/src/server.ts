@@ -21,17 +21,28 @@ export interface ProxyServer extends Service {
   readonly connections: number;
 }
 
-function listen(server: Server, options: ServerOptions): Promise<void> {
+function listenError(port: number, cause: NodeJS.ErrnoException): PlatformError {
+  const taken = cause.code === "EADDRINUSE";
+  const message = taken ? `port ${port} is taken` : `cannot listen on port ${port}: ${cause.message}`;
+  return new PlatformError(taken ? "conflict" : "internal", message, {
+    component: "invoke-proxy",
+    cause,
+    next: "choose another with server.invoke_port or --invoke-port",
+  });
+}
+
+function listen(server: Server, { host, port }: ServerOptions): Promise<void> {
   return new Promise((resolve, reject) => {
-    server.once("error", reject);
-    server.listen({ host: options.host, port: options.port, backlog: 1024 }, () => {
-      server.off("error", reject);
+    const fail = (cause: Error): void => reject(listenError(port, cause));
+    server.once("error", fail);
+    server.listen({ host, port, backlog: 1024 }, () => {
+      server.off("error", fail);
       resolve();
     });
   });
 }
 
-/** The wire of :8061. */
+/** The wire of :8061. `start` rejects with `conflict` where the port is taken. */
 export function createServerOf(calls: CallContext, options: ServerOptions): ProxyServer {
   const connections = new Set<ClientConnection>();
   let server: Server | undefined;
