@@ -169,3 +169,9 @@ export async function startPlatform(options: PlatformOptions = {}): Promise<Test
     },
   };
 }
+
+/** The most memory that the process of `serve` has held so far (VmHWM of Linux), in MiB. */
+export async function peakMemoryMiB(platform: TestPlatform): Promise<number> {
+  const status = await readFile(`/proc/${platform.process.pid}/status`, "utf8");
+  return Number(/^VmHWM:\s+(\d+) kB$/m.exec(status)?.[1]) / 1024;
+}
