@@ -30,6 +30,8 @@ const RETRY: Backoff = { initialMs: 500, factor: 2, maxMs: 30_000 };
 interface Work {
   /** Asked for again while it ran. */
   dirty: boolean;
+  /** Resolves when it has been looked at once, in vain or not. */
+  readonly tried: Promise<void>;
   readonly done: Promise<void>;
 }
 
@@ -58,7 +60,12 @@ export function createReconciler(deps: ReconcilerDependencies): Reconciler {
     events.emit(`${org}/${name}`);
   };
 
-  const runUntilClean = async (org: string, name: string, current: () => Work | undefined): Promise<void> => {
+  const runUntilClean = async (
+    org: string,
+    name: string,
+    current: () => Work | undefined,
+    onTried: () => void,
+  ): Promise<void> => {
     for (let attempt = 0; !stopped.signal.aborted;) {
       const mine = current();
       if (mine !== undefined) mine.dirty = false;
@@ -68,6 +75,7 @@ export function createReconciler(deps: ReconcilerDependencies): Reconciler {
       } catch (error) {
         if (stopped.signal.aborted) return;
         log.error("reconcile failed", { error, org_id: org, function: name, attempt: ++attempt });
+        onTried();
         await clock.sleep(backoffDelay(RETRY, attempt), stopped.signal).catch(() => {});
         continue;
       }
@@ -75,17 +83,24 @@ export function createReconciler(deps: ReconcilerDependencies): Reconciler {
     }
   };
 
-  const kick = (org: string, name: string): Promise<void> => {
+  const begin = (org: string, name: string): Work => {
     const key = `${org}/${name}`;
     const running = work.get(key);
     if (running !== undefined) {
       running.dirty = true;
-      return running.done;
+      return running;
     }
-    const done = runUntilClean(org, name, () => work.get(key)).finally(() => work.delete(key));
-    work.set(key, { dirty: false, done });
-    return done;
+    const { promise: tried, resolve: onTried } = Promise.withResolvers<void>();
+    const done = runUntilClean(org, name, () => work.get(key), onTried).finally(() => {
+      work.delete(key);
+      onTried();
+    });
+    const begun = { dirty: false, tried, done };
+    work.set(key, begun);
+    return begun;
   };
+
+  const kick = (org: string, name: string): Promise<void> => begin(org, name).done;
 
   /** Writes down what the engine saw; a revision that became ready takes the traffic where it follows the latest. */
   const record = async (status: RevisionStatus): Promise<void> => {
@@ -138,7 +153,8 @@ export function createReconciler(deps: ReconcilerDependencies): Reconciler {
   };
 
   const kickAll = async (): Promise<void> => {
-    for await (const { function: row } of store.loadAll()) await kick(row.org, row.name);
+    // One that cannot be applied must not keep the others waiting.
+    for await (const { function: row } of store.loadAll()) await begin(row.org, row.name).tried;
   };
 
   return {
