@@ -11,6 +11,11 @@ function commit(): string {
   }
 }
 
+/** Of the last minute. */
+export function loadAverage(): number {
+  return Number((loadavg()[0] ?? 0).toFixed(2));
+}
+
 /** Conditions that every suite names. */
 export function machine(): Record<string, string | number> {
   return {
@@ -20,7 +25,7 @@ export function machine(): Record<string, string | number> {
     memory: `${Math.round(totalmem() / 2 ** 30)} GiB`,
     os: `${platform()} ${release()} ${arch()}`,
     node: process.version,
-    load_before: Number((loadavg()[0] ?? 0).toFixed(2)),
+    load_before: loadAverage(),
   };
 }
 

@@ -1,11 +1,15 @@
 import { writeFileSync } from "node:fs";
 import { parseArgs } from "node:util";
+import { coldStartSuite } from "./cold-start.ts";
+import { deploySuite } from "./deploy.ts";
+import { footprintSuite } from "./footprint.ts";
 import { invokeSuite } from "./invoke.ts";
+import { loadAverage } from "./machine.ts";
 import { routesSuite } from "./routes.ts";
 import type { Row, Suite, SuiteResult } from "./suite.ts";
 
 /** Sorted by name; a new suite is a file and a line here. */
-const SUITES: readonly Suite[] = [invokeSuite, routesSuite];
+const SUITES: readonly Suite[] = [coldStartSuite, deploySuite, footprintSuite, invokeSuite, routesSuite];
 
 function usage(): string {
   const suites = SUITES.map(({ name, description }) => `  ${name.padEnd(12)} ${description}`);
@@ -43,7 +47,8 @@ if (suite === undefined) {
   const interrupted = new AbortController();
   process.once("SIGINT", () => interrupted.abort(new Error("interrupted")));
   try {
-    const result = await suite.run(interrupted.signal);
+    const measured = await suite.run(interrupted.signal);
+    const result = { ...measured, conditions: { ...measured.conditions, load_after: loadAverage() } };
     console.log(report(result));
     if (values.json !== undefined) writeFileSync(values.json, `${JSON.stringify(result, null, 2)}\n`);
   } catch (error) {
