@@ -1,0 +1,70 @@
+import { tmpdir } from "node:os";
+import type { Config, LogSink } from "@hanzo-fn/contract";
+import {
+  createLocalEngine,
+  defaultRunDir,
+  defaultUids,
+  KNATIVE_DEFAULTS,
+  type LocalEngine,
+} from "@hanzo-fn/engine";
+import { type Builds, openBuilds } from "./builds.ts";
+import type { Parts } from "./parts.ts";
+import { installRuntimes } from "./runtimes.ts";
+
+interface UidRange {
+  readonly base: number;
+  readonly count: number;
+}
+
+/** Users that belong to this platform where it is root: the first installs dependencies, the others run instances. */
+function uidRange({ local }: Config, runDir: string): UidRange {
+  return local.uidBase === undefined ? defaultUids(runDir) : { base: local.uidBase, count: local.uidCount };
+}
+
+function engineOptions({ local, limits }: Config, uids: UidRange) {
+  return {
+    maxInstances: local.maxInstances,
+    warmWorkersDefault: local.warmWorkers,
+    queueDepth: limits.queueDepth,
+    queueTimeoutMs: limits.queueTimeoutMs,
+    loadTimeoutMs: local.loadTimeoutMs,
+    autoscaler: {
+      ...KNATIVE_DEFAULTS,
+      stableWindowMs: local.stableWindowMs,
+      panicWindowMs: local.panicWindowMs,
+      zeroGraceMs: local.scaleToZeroGraceMs,
+    },
+    uids,
+  };
+}
+
+/** The local engine with its runtimes and its builder. */
+export async function openLocalEngine(
+  { config, dir, blobs, secrets, clock, log }: Parts,
+  logs: LogSink,
+  signal: AbortSignal,
+): Promise<{ engine: LocalEngine; builds: Builds }> {
+  const runtimes = await installRuntimes(dir.runtimes, config.local, signal);
+  const runDir = defaultRunDir(tmpdir(), dir.root);
+  const uids = uidRange(config, runDir);
+  const builds = await openBuilds({ config, dir, blobs, runtimes, uid: uids.base, clock, log });
+  const engine = createLocalEngine(
+    {
+      runtimes: runtimes.launches,
+      prepare: builds.prepare,
+      resolveSecrets: secrets.resolve,
+      logs,
+      log,
+      clock,
+      runDir,
+    },
+    engineOptions(config, { base: uids.base + 1, count: uids.count - 1 }),
+  );
+  return { engine, builds };
+}
+
+/** What this machine's local engine does not enforce, in words. */
+export function unenforcedLimits(engine: LocalEngine): string[] {
+  const items = engine.isolation().filter((item) => !item.enforced);
+  return [...new Set(items.map((item) => item.detail))];
+}
