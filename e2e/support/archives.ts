@@ -4,7 +4,10 @@ import { type Header, pack } from "tar-stream";
 
 /** A tar, uncompressed, with these entries as they are, however bad. */
 export async function tarOf(
-  ...entries: readonly (readonly [Header, content?: string | Uint8Array])[]
+  ...entries: readonly (readonly [
+    Partial<Header> & { readonly name: string },
+    content?: string | Uint8Array,
+  ])[]
 ): Promise<Buffer> {
   const tar = pack();
   for (const [header, content] of entries) tar.entry(header, Buffer.from(content ?? ""));
