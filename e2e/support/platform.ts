@@ -106,6 +106,8 @@ export async function startPlatform(options: PlatformOptions = {}): Promise<Test
     HOME: home.path,
     XDG_CONFIG_HOME: join(home.path, ".config"),
     LANG: "C.UTF-8",
+    // Sockets of instances lie below it and go with it, also after a kill -9.
+    TMPDIR: home.path,
     ...options.env,
   };
   const [apiPort, invokePort, metricsPort] = [await freePort(), await freePort(), await freePort()];
