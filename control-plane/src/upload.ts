@@ -45,9 +45,10 @@ function checkAnnounced(incoming: IncomingMessage, limits: UploadLimits): void {
 
 /**
  * Reads `manifest` (or `function.yaml`) and `source` of a multipart body, the source streamed into `readSource`.
- * Throws `bad_request` for any other body, `payload_too_large`, and what `readSource` throws.
+ * Throws `bad_request` for any other body, `payload_too_large`, and what `readSource` throws; the source is
+ * disposed of then.
  */
-export async function readUpload<S>(
+export async function readUpload<S extends AsyncDisposable>(
   incoming: IncomingMessage,
   limits: UploadLimits,
   readSource: (stream: Readable) => Promise<S>,
@@ -62,17 +63,30 @@ export async function readUpload<S>(
   checkAnnounced(incoming, limits);
   let manifest: Promise<string> | undefined;
   let source: Promise<S> | undefined;
+  const parts: Readable[] = [];
   return new Promise<Upload<S>>((resolve, reject) => {
+    let failed = false;
     const fail = (cause: unknown): void => {
+      if (failed) return;
+      failed = true;
       incoming.unpipe();
       incoming.resume();
-      reject(
+      const error =
         cause instanceof PlatformError
           ? cause
           : new PlatformError("bad_request", "the multipart body is broken or ended early", {
               component: "control-plane",
               cause,
-            }),
+            });
+      // Whoever reads a part would wait for its end for ever.
+      for (const part of parts) part.destroy(error);
+      const discarded = source?.then(
+        (read) => read[Symbol.asyncDispose](),
+        () => undefined,
+      );
+      Promise.resolve(discarded).then(
+        () => reject(error),
+        () => reject(error),
       );
     };
     let parser: InstanceType<typeof Busboy>;
@@ -87,6 +101,12 @@ export async function readUpload<S>(
       return;
     }
     parser.on("file", (field, part) => {
+      // The chunk that was refused may hold more parts.
+      if (failed) {
+        part.resume();
+        return;
+      }
+      parts.push(part);
       part.on("error", (cause: NodeJS.ErrnoException) => {
         // Its reader left early, and its own error says why.
         if (cause.code !== "ABORT_ERR") fail(cause);
@@ -98,7 +118,6 @@ export async function readUpload<S>(
         source = readSource(part);
         source.catch(fail);
       } else {
-        part.resume();
         fail(
           new PlatformError("bad_request", `unexpected or repeated field ${JSON.stringify(field)}`, {
             component: "control-plane",
@@ -108,6 +127,7 @@ export async function readUpload<S>(
     });
     parser.on("error", fail);
     parser.on("finish", () => {
+      if (failed) return;
       if (manifest === undefined) {
         fail(
           new PlatformError("bad_request", "the field `manifest` is missing", { component: "control-plane" }),
