@@ -79,22 +79,21 @@ function queryOf(url: URL): Record<string, string> {
   return Object.fromEntries(url.searchParams);
 }
 
+function requireJsonSize(bytes: number): void {
+  if (bytes <= MAX_JSON_BYTES) return;
+  throw new PlatformError("payload_too_large", `a JSON body may have ${MAX_JSON_BYTES} bytes`, {
+    component: COMPONENT,
+  });
+}
+
 async function readJson(context: Context<Env>): Promise<unknown> {
-  const length = Number(context.req.header("content-length") ?? "0");
-  if (length > MAX_JSON_BYTES) {
-    throw new PlatformError("payload_too_large", `a JSON body may have ${MAX_JSON_BYTES} bytes`, {
-      component: COMPONENT,
-    });
-  }
+  requireJsonSize(Number(context.req.header("content-length") ?? "0"));
   const chunks: Buffer[] = [];
   let size = 0;
-  for await (const chunk of context.env.incoming) {
+  // To destroy the request would destroy its connection, and the refusal with it.
+  for await (const chunk of context.env.incoming.iterator({ destroyOnReturn: false })) {
     size += (chunk as Buffer).length;
-    if (size > MAX_JSON_BYTES) {
-      throw new PlatformError("payload_too_large", `a JSON body may have ${MAX_JSON_BYTES} bytes`, {
-        component: COMPONENT,
-      });
-    }
+    requireJsonSize(size);
     chunks.push(chunk as Buffer);
   }
   try {

@@ -1,6 +1,7 @@
-import { createServer, type Server } from "node:http";
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
 import type { Socket } from "node:net";
-import { getRequestListener } from "@hono/node-server";
+import type { Duplex } from "node:stream";
+import { getRequestListener, RequestError } from "@hono/node-server";
 import type { Hono } from "hono";
 import { type ErrorCode, PlatformError, toErrorBody, ulid } from "@hanzo-fn/contract";
 import type { Service } from "@hanzo-fn/lifecycle";
@@ -28,15 +29,47 @@ function refuse(error: NodeJS.ErrnoException, socket: Socket): void {
     socket.destroy();
     return;
   }
+  endWith(codeOf(error), "the request is not valid HTTP", socket);
+}
+
+function refusalOf(refusal: PlatformError): { headers: Record<string, string>; body: string } {
   const requestId = `req_${ulid()}`;
-  const refusal = new PlatformError(codeOf(error), "the request is not valid HTTP", {
-    component: "control-plane",
-  });
-  const body = JSON.stringify(toErrorBody(refusal, requestId, "control-plane"));
+  return {
+    headers: { "content-type": "application/json", "x-request-id": requestId, connection: "close" },
+    body: JSON.stringify(toErrorBody(refusal, requestId, "control-plane")),
+  };
+}
+
+function endWith(code: ErrorCode, message: string, socket: Duplex): void {
+  const refusal = new PlatformError(code, message);
+  const { headers, body } = refusalOf(refusal);
+  const lines = Object.entries(headers).map(([name, value]) => `${name}: ${value}\r\n`);
   socket.end(
-    `HTTP/1.1 ${refusal.status} ${refusal.code}\r\ncontent-type: application/json\r\nx-request-id: ${requestId}\r\n` +
-      `content-length: ${Buffer.byteLength(body)}\r\nconnection: close\r\n\r\n${body}`,
+    `HTTP/1.1 ${refusal.status} ${refusal.code}\r\n${lines.join("")}content-length: ${Buffer.byteLength(body)}\r\n\r\n${body}`,
   );
+}
+
+/** What Node would answer without a body, or not at all. */
+function answerRefusals(server: Server): void {
+  server.on("clientError", refuse);
+  server.on("connect", (_request, socket) =>
+    endWith("method_not_allowed", "this API takes no CONNECT", socket),
+  );
+  server.on("checkExpectation", (_request: IncomingMessage, response: ServerResponse) => {
+    const refusal = new PlatformError("expectation_failed", "only 100-continue can be expected here");
+    const { headers, body } = refusalOf(refusal);
+    response.writeHead(refusal.status, headers).end(body);
+  });
+}
+
+/** The adapter refuses what makes no URL: no host, a bad host, a bad target. */
+function refuseRequest(error: unknown): Response {
+  const refusal =
+    error instanceof RequestError
+      ? new PlatformError("malformed_http", "the request has no valid host or target", { cause: error })
+      : new PlatformError("internal", "something went wrong inside the platform", { cause: error });
+  const { headers, body } = refusalOf(refusal);
+  return new Response(body, { status: refusal.status, headers });
 }
 
 /** :8060 as a service. `start` rejects with `conflict` where the port is taken. */
@@ -56,10 +89,12 @@ export function createApiServer(app: Hono<any>, options: ApiServerOptions): ApiS
           requestTimeout: 0,
           headersTimeout: 20_000,
           keepAliveTimeout: 65_000,
+          // The adapter refuses a request without a host, with a body.
+          requireHostHeader: false,
         },
-        getRequestListener(app.fetch, { overrideGlobalObjects: false }),
+        getRequestListener(app.fetch, { overrideGlobalObjects: false, errorHandler: refuseRequest }),
       );
-      listening.on("clientError", refuse);
+      answerRefusals(listening);
       server = listening;
       return new Promise((resolve, reject) => {
         listening.once("error", (cause: NodeJS.ErrnoException) => {
