@@ -42,15 +42,22 @@ async function settledRevision(
   const name = call.params["name"] as string;
   const until = control.clock.monotonic() + waitMs((call.query as z.infer<typeof waitQuerySchema>).wait);
   for (;;) {
-    const aggregate = await requireFunction(control.store, call.org, name);
-    const row = requireRevision(aggregate, call.params["rev"] as string);
     const left = until - control.clock.monotonic();
-    if (row.state === "ready" || row.state === "failed") {
-      if (left > 0) await control.reconciler.settled(call.org, name);
-      return { aggregate, row };
+    const seen = new AbortController();
+    const gone = AbortSignal.any([call.signal, seen.signal]);
+    // Listened for before the row is read, so that no change falls between the two.
+    const changed =
+      left > 0 ? control.reconciler.changed(call.org, name, Math.min(left, 1000), gone) : undefined;
+    try {
+      const aggregate = await requireFunction(control.store, call.org, name);
+      const row = requireRevision(aggregate, call.params["rev"] as string);
+      const terminal = row.state === "ready" || row.state === "failed";
+      if (terminal && left > 0) await control.reconciler.settled(call.org, name);
+      if (terminal || left <= 0 || call.signal.aborted) return { aggregate, row };
+      await changed;
+    } finally {
+      seen.abort();
     }
-    if (left <= 0 || call.signal.aborted) return { aggregate, row };
-    await control.reconciler.changed(call.org, name, Math.min(left, 1000), call.signal);
   }
 }
 
