@@ -1,4 +1,5 @@
 import { describe, expect, it } from "vitest";
+import { benchmarkSection } from "./docs/benchmarks.ts";
 import { fill, table } from "./docs/table.ts";
 import { generateDocs, GENERATED_FILES } from "./generate-docs.ts";
 
@@ -20,5 +21,18 @@ describe("the generated documentation", () => {
 
   it("escapes what would break a table", () => {
     expect(table(["a"], [["x|y\nz"]])).toContain("x\\|y z");
+  });
+
+  it("puts the cause beside a benchmark's target that was not met, and only there", () => {
+    const result = (met: boolean) => ({
+      suite: "s",
+      conditions: { date: "today" },
+      rows: [{ subject: "ours", p50_ms: 3 }],
+      targets: [{ name: "p50", want: "<= 2", got: 3, met }],
+    });
+    expect(benchmarkSection(result(false), "The disk.")).toContain(
+      "| p50 | <= 2 | 3 | **no** |\n\n### Cause\n\nThe disk.",
+    );
+    expect(benchmarkSection(result(true), "The disk.")).not.toContain("The disk.");
   });
 });

@@ -2,6 +2,7 @@ import { mkdir, readFile, writeFile } from "node:fs/promises";
 import path from "node:path";
 import { configJsonSchema, manifestJsonSchema } from "@hanzo-fn/contract";
 import { apiPage } from "./docs/api.ts";
+import { benchmarksPage } from "./docs/benchmarks.ts";
 import { cliPage } from "./docs/cli.ts";
 import { configurationPage } from "./docs/configuration.ts";
 import { manifestPage } from "./docs/manifest.ts";
@@ -14,9 +15,10 @@ export interface GeneratedFile {
 
 const json = (value: unknown): string => `${JSON.stringify(value, null, 2)}\n`;
 
-/** Everything that is made from the schemas; add pages here. */
+/** Everything that is made from the schemas and from committed results; add pages here. */
 export const GENERATED_FILES: readonly GeneratedFile[] = [
   { path: "docs/api.md", generate: apiPage },
+  { path: "docs/benchmarks.md", generate: benchmarksPage },
   { path: "docs/cli.md", generate: cliPage },
   { path: "docs/configuration.md", generate: configurationPage },
   { path: "docs/manifest.md", generate: manifestPage },
