@@ -44,6 +44,8 @@ export async function makeServeHome(): Promise<ServeHome> {
   const env = {
     PATH: [BIN, process.env["PATH"] ?? ""].join(delimiter),
     HOME: path,
+    // Its sockets too: a cleaner of the shared folder must not end a measurement.
+    TMPDIR: path,
     XDG_CONFIG_HOME: join(path, ".config"),
     LANG: "C.UTF-8",
   };
