@@ -1,9 +1,9 @@
 import { type IncomingMessage, request as httpRequest } from "node:http";
 import { request as httpsRequest } from "node:https";
 import { Readable } from "node:stream";
-import type { ErrorBody } from "@hanzo-fn/contract";
+import { type ErrorBody, PlatformError } from "@hanzo-fn/contract/errors";
 import { readContexts } from "./contexts.ts";
-import type { Invocation } from "./command.ts";
+import { type Invocation, UsageError } from "./command.ts";
 
 export const DEFAULT_SERVER = "http://localhost:8060";
 export const DEFAULT_INVOKE_SERVER = "http://localhost:8061";
@@ -93,19 +93,30 @@ function sendRequest(
   });
 }
 
+/** Without its last slash. Throws `UsageError` where it is no address of HTTP. */
+function baseUrl(flag: string, text: string): string {
+  const protocol = URL.parse(text)?.protocol;
+  if (protocol !== "http:" && protocol !== "https:") {
+    throw new UsageError(`--${flag} takes a URL such as http://localhost:8060, not ${JSON.stringify(text)}`);
+  }
+  return text.replace(/\/+$/, "");
+}
+
 /** Flags win over the environment, the environment over the context, the context over the default. */
 export async function createClient({ flags, env, signal }: Invocation): Promise<Client> {
   const file = await readContexts(env);
   const name = flags.text("context") ?? file.current;
   const saved = name === undefined ? undefined : file.contexts[name];
   if (flags.text("context") !== undefined && saved === undefined) {
-    throw new Error(`there is no context ${JSON.stringify(name)}; see hanzo-fn contexts`);
+    throw new PlatformError("not_found", `there is no context ${JSON.stringify(name)}`, {
+      next: "hanzo-fn contexts lists them; hanzo-fn login saves one",
+    });
   }
   const explicit = flags.text("server");
-  const server = (explicit ?? saved?.server ?? DEFAULT_SERVER).replace(/\/+$/, "");
-  const invokeServer = (flags.text("invoke-server") ?? saved?.invoke_server ?? DEFAULT_INVOKE_SERVER).replace(
-    /\/+$/,
-    "",
+  const server = baseUrl("server", explicit ?? saved?.server ?? DEFAULT_SERVER);
+  const invokeServer = baseUrl(
+    "invoke-server",
+    flags.text("invoke-server") ?? saved?.invoke_server ?? DEFAULT_INVOKE_SERVER,
   );
   const sameServer = explicit === undefined || saved?.server === server;
   const token = flags.text("token") ?? env["HANZO_API_KEY"] ?? (sameServer ? saved?.token : undefined);

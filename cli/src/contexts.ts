@@ -28,7 +28,9 @@ export function contextPath(env: Env): string {
 
 export async function readContexts(env: Env): Promise<ContextFile> {
   try {
-    return JSON.parse(await readFile(contextPath(env), "utf8")) as ContextFile;
+    const file = JSON.parse(await readFile(contextPath(env), "utf8")) as Partial<ContextFile> | null;
+    if (typeof file?.contexts !== "object" || file.contexts === null) throw new Error("it holds no contexts");
+    return file as ContextFile;
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === "ENOENT") return { contexts: {} };
     throw new Error(`${contextPath(env)} cannot be read: ${(error as Error).message}`, { cause: error });

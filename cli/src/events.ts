@@ -25,8 +25,12 @@ function parseEvent(block: string): ServerEvent | undefined {
 export async function* readEvents(source: AsyncIterable<Uint8Array>): AsyncGenerator<ServerEvent> {
   const decoder = new TextDecoder();
   let rest = "";
+  let held = "";
   for await (const chunk of source) {
-    rest += decoder.decode(chunk, { stream: true }).replaceAll("\r\n", "\n");
+    // A CR at the end of a chunk may be half of a line end: it stays back until the next one.
+    const text = held + decoder.decode(chunk, { stream: true });
+    held = text.endsWith("\r") ? "\r" : "";
+    rest += text.slice(0, text.length - held.length).replaceAll(/\r\n?/g, "\n");
     for (let end = rest.indexOf("\n\n"); end !== -1; end = rest.indexOf("\n\n")) {
       const event = parseEvent(rest.slice(0, end));
       rest = rest.slice(end + 2);

@@ -1,4 +1,4 @@
-import { type ErrorCode, errorTable } from "@hanzo-fn/contract";
+import { type ErrorCode, errorTable } from "@hanzo-fn/contract/errors";
 import { ApiError, UnreachableError } from "./client.ts";
 import { EXIT, UsageError } from "./command.ts";
 import type { Output } from "./output.ts";
@@ -21,10 +21,20 @@ export function exitCodeOf(code: ErrorCode): number {
   return fault === "platform" ? EXIT.unavailable : EXIT.failure;
 }
 
+/** For an answer without the platform's body, as from a proxy in between. */
+function exitCodeOfStatus(status: number): number {
+  if (status === 401 || status === 403) return EXIT.auth;
+  if (status === 404) return EXIT.notFound;
+  if (status === 409) return EXIT.conflict;
+  if (status === 408 || status === 504) return EXIT.timeout;
+  return status === 502 || status === 503 ? EXIT.unavailable : EXIT.failure;
+}
+
 function describeApiError(error: ApiError): { lines: string[]; exit: number } {
   const body = error.body;
   if (body === undefined) {
-    return { lines: [`error: the server answered ${error.status}: ${error.message}`], exit: EXIT.failure };
+    const line = `error: the server answered ${error.status}: ${error.message}`;
+    return { lines: [line], exit: exitCodeOfStatus(error.status) };
   }
   const lines = [`error: ${body.msg} (${body.error})`];
   for (const detail of body.details ?? []) {
@@ -58,6 +68,11 @@ export function reportFailure(output: Output, error: unknown, command: string | 
     return EXIT.unavailable;
   }
   if (error instanceof Error && error.name === "AbortError") return EXIT.interrupted;
+  if ((error as NodeJS.ErrnoException).code === "ECONNRESET") {
+    output.problem("error: the connection broke off before the answer was whole");
+    output.problem("  next: hanzo-fn doctor says whether the platform answers");
+    return EXIT.unavailable;
+  }
   const failure = error as {
     message?: string;
     code?: unknown;

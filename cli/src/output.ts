@@ -35,19 +35,34 @@ export function createOutput(
   stderr: Stream,
   options: { format: Format; quiet: boolean },
 ): Output {
-  const line = (text: string): void => void stdout.write(`${text}\n`);
+  let living = false;
+  const takeAway = (): void => {
+    if (living) stderr.write("\r\u001B[2K");
+    living = false;
+  };
+  const line = (text: string): void => {
+    takeAway();
+    stdout.write(`${text}\n`);
+  };
   return {
     format: options.format,
     tty: stderr.isTTY === true,
     line,
     bytes: (chunk) => void stdout.write(chunk),
     note: (text) => {
+      takeAway();
       if (!options.quiet) stderr.write(`${text}\n`);
     },
     status: (text) => {
-      if (!options.quiet && stderr.isTTY === true) stderr.write(`\r\u001B[2K${text}`);
+      if (options.quiet || stderr.isTTY !== true) return;
+      takeAway();
+      stderr.write(text);
+      living = text !== "";
     },
-    problem: (text) => void stderr.write(`${text}\n`),
+    problem: (text) => {
+      takeAway();
+      stderr.write(`${text}\n`);
+    },
     async result(value, human, name) {
       switch (options.format) {
         case "json":
@@ -77,7 +92,8 @@ export function printTable<T>(output: Output, columns: readonly Column<T>[], row
   ];
   const widths = shown.map((_, i) => Math.max(...cells.map((row) => row[i]?.length ?? 0)));
   for (const row of cells) {
-    output.line(row.map((cell, i) => (i === row.length - 1 ? cell : cell.padEnd(widths[i] ?? 0))).join("  "));
+    const padded = row.map((cell, i) => cell.padEnd(widths[i] ?? 0));
+    output.line(padded.join("  ").trimEnd());
   }
 }
 

@@ -9,6 +9,9 @@ function fromEnvironment(flag: Flag, env: Env): Value | undefined {
   if (text === undefined || text === "") return undefined;
   switch (flag.type) {
     case "boolean":
+      if (!["true", "1", "false", "0"].includes(text)) {
+        throw new UsageError(`$${envName(flag)} is true or false, not ${JSON.stringify(text)}`);
+      }
       return text === "true" || text === "1";
     case "strings":
       return text.split(",");

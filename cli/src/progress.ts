@@ -1,6 +1,8 @@
 import type { Output } from "./output.ts";
 import { milliseconds } from "./words.ts";
 
+const EVERY_MS = 100;
+
 /** Phases of a longer command with their times: a living line on a terminal, plain lines otherwise. */
 export interface Progress {
   /** This phase begins, or goes on under another name. */
@@ -13,16 +15,22 @@ export interface Progress {
 
 export function createProgress(output: Output, now: () => number = () => performance.now()): Progress {
   let begun = now();
-  let living = false;
+  let phase: string | undefined;
+  let ticking: NodeJS.Timeout | undefined;
+  const show = (): void => output.status(`  ${phase} … ${milliseconds(now() - begun)}`);
   const clear = (): void => {
-    if (living) output.status("");
-    living = false;
+    clearInterval(ticking);
+    ticking = undefined;
+    if (phase !== undefined) output.status("");
+    phase = undefined;
   };
   return {
-    now(phase) {
-      if (!living) begun = now();
-      if (output.tty) output.status(`  ${phase} …`);
-      living = true;
+    now(next) {
+      if (phase === undefined) begun = now();
+      phase = next;
+      if (!output.tty) return;
+      show();
+      ticking ??= setInterval(show, EVERY_MS).unref();
     },
     done(text) {
       clear();

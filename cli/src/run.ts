@@ -1,4 +1,4 @@
-import { type Command, EXIT, type Invocation, UsageError } from "./command.ts";
+import { type Command, EXIT, GLOBAL_FLAGS, type Invocation, UsageError, envName } from "./command.ts";
 import { reportFailure } from "./failure.ts";
 import { commandHelp, overviewHelp } from "./help.ts";
 import { createOutput, type Format, type Stream } from "./output.ts";
@@ -36,7 +36,11 @@ function abortOnSignals(host: Host): AbortSignal {
 async function printCompletions(words: readonly string[], host: Host): Promise<number> {
   const { complete } = await import("./complete.ts");
   const output = createOutput(host.stdout, host.stderr, { format: "table", quiet: true });
-  const flags = { text: () => undefined, texts: () => [], on: () => false };
+  const text = (name: string): string | undefined => {
+    const flag = GLOBAL_FLAGS.find((candidate) => candidate.name === name);
+    return (flag && host.env[envName(flag)]) || undefined;
+  };
+  const flags = { text, texts: () => [], on: () => false };
   const signal = AbortSignal.timeout(2000);
   const found = await complete(words, {
     args: [],

@@ -5,6 +5,7 @@ import { basename, join, relative, resolve, sep } from "node:path";
 import { pipeline } from "node:stream/promises";
 import { createGzip } from "node:zlib";
 import { pack as tarPack } from "tar-stream";
+import { UsageError } from "./command.ts";
 
 /** Never part of a function: what tools leave behind, and what is installed from a lock file. */
 const LEFT_OUT = new Set([
@@ -35,7 +36,8 @@ async function readIgnored(root: string): Promise<(path: string) => boolean> {
   let text: string;
   try {
     text = await readFile(join(root, ".fnignore"), "utf8");
-  } catch {
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== "ENOENT") throw error;
     return () => false;
   }
   const lines = text
@@ -59,6 +61,9 @@ export async function listSource(root: string): Promise<SourceFile[]> {
       if (entry.isDirectory()) {
         await walk(absolute);
         continue;
+      }
+      if (!entry.isFile() && !entry.isSymbolicLink()) {
+        throw new UsageError(`${path} is neither file, folder nor link; a line in .fnignore leaves it out`);
       }
       const stat = await lstat(absolute);
       const file = { path, absolute, size: stat.size, executable: (stat.mode & 0o111) !== 0 };

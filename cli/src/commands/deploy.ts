@@ -56,6 +56,69 @@ function reportFailedRevision(invocation: Invocation, name: string, revision: Re
   return failure === undefined ? EXIT.failure : exitCodeOf(failure.code);
 }
 
+/** Packs, uploads, and waits until the revision is ready or has failed. */
+async function deploySource(
+  invocation: Invocation,
+  client: Client,
+  progress: Progress,
+  source: string,
+  manifest: string,
+): Promise<number> {
+  const { flags, output } = invocation;
+  const started = performance.now();
+  const wanted = flags.text("name");
+  progress.now("Packing");
+  const files = await listSource(source);
+  if (files.length === 0) throw new UsageError(`${source} is empty`);
+  const size = files.reduce((sum, file) => sum + file.size, 0);
+  progress.done(`Packed ${files.length} ${files.length === 1 ? "file" : "files"}, ${bytes(size)}`);
+
+  progress.now("Uploading");
+  const { contentType, body } = multipart(manifest, archive(files));
+  const query = new URLSearchParams({
+    update: "true",
+    ...(wanted === undefined ? {} : { name: wanted }),
+    ...(flags.on("no-traffic") ? { no_traffic: "true" } : {}),
+  });
+  const answer = await client.upload<DeployAnswerJson>("POST", `/v1/functions?${query}`, contentType, body);
+  const name = answer.function.name;
+  progress.done(
+    answer.new_revision
+      ? `Uploaded; revision ${answer.revision.name}`
+      : `Unchanged; revision ${answer.revision.name} is current`,
+  );
+  if (answer.changed.length > 0) output.note(`  applied at once: ${answer.changed.join(", ")}`);
+  for (const warning of answer.warnings) output.note(`  warning: ${warning}`);
+  if (flags.on("no-wait")) {
+    await output.result(
+      answer,
+      () => output.line(answer.function.url),
+      () => [answer.revision.name],
+    );
+    return EXIT.ok;
+  }
+
+  progress.now("Building");
+  const revision = await waitUntilReady(client, name, answer.revision.name, progress);
+  if (revision.state === "failed") {
+    progress.clear();
+    return reportFailedRevision(invocation, name, revision);
+  }
+  const phases = Object.entries(revision.phases_ms).map(([phase, ms]) => `${phase} ${milliseconds(ms)}`);
+  progress.done(`Ready${phases.length > 0 ? ` (${phases.join(", ")})` : ""}`);
+  for (const warning of revision.warnings)
+    if (!answer.warnings.includes(warning)) output.note(`  warning: ${warning}`);
+  output.note(
+    `Deployed ${name} in ${milliseconds(performance.now() - started)}; ${revision.percent}% of the traffic.`,
+  );
+  await output.result(
+    { ...answer, revision },
+    () => output.line(answer.function.url),
+    () => [revision.name],
+  );
+  return EXIT.ok;
+}
+
 export const deploy: Command = {
   name: "deploy",
   summary: "Deploy a function from its source",
@@ -82,65 +145,17 @@ export const deploy: Command = {
   ],
   examples: ["hanzo-fn deploy --name my-function --source ./src", "hanzo-fn deploy --source . --no-traffic"],
   async run(invocation) {
-    const { flags, cwd, output } = invocation;
-    const started = performance.now();
+    const { flags, cwd } = invocation;
     const source = resolve(cwd, flags.text("source") ?? ".");
     if (!(await stat(source).catch(() => undefined))?.isDirectory())
       throw new UsageError(`${source} is no folder`);
     const found = await findManifest(source, cwd);
-    const wanted = flags.text("name");
     const client = await createClient(invocation);
-    const progress = createProgress(output);
-
-    progress.now("Packing");
-    const files = await listSource(source);
-    if (files.length === 0) throw new UsageError(`${source} is empty`);
-    const size = files.reduce((sum, file) => sum + file.size, 0);
-    progress.done(`Packed ${files.length} ${files.length === 1 ? "file" : "files"}, ${bytes(size)}`);
-
-    progress.now("Uploading");
-    const { contentType, body } = multipart(found.text, archive(files));
-    const query = new URLSearchParams({
-      update: "true",
-      ...(wanted === undefined ? {} : { name: wanted }),
-      ...(flags.on("no-traffic") ? { no_traffic: "true" } : {}),
-    });
-    const answer = await client.upload<DeployAnswerJson>("POST", `/v1/functions?${query}`, contentType, body);
-    const name = answer.function.name;
-    progress.done(
-      answer.new_revision
-        ? `Uploaded; revision ${answer.revision.name}`
-        : `Unchanged; revision ${answer.revision.name} is current`,
-    );
-    if (answer.changed.length > 0) output.note(`  applied at once: ${answer.changed.join(", ")}`);
-    for (const warning of answer.warnings) output.note(`  warning: ${warning}`);
-    if (flags.on("no-wait")) {
-      await output.result(
-        answer,
-        () => output.line(answer.function.url),
-        () => [answer.revision.name],
-      );
-      return EXIT.ok;
-    }
-
-    progress.now("Building");
-    const revision = await waitUntilReady(client, name, answer.revision.name, progress);
-    if (revision.state === "failed") {
+    const progress = createProgress(invocation.output);
+    try {
+      return await deploySource(invocation, client, progress, source, found.text);
+    } finally {
       progress.clear();
-      return reportFailedRevision(invocation, name, revision);
     }
-    const phases = Object.entries(revision.phases_ms).map(([phase, ms]) => `${phase} ${milliseconds(ms)}`);
-    progress.done(`Ready${phases.length > 0 ? ` (${phases.join(", ")})` : ""}`);
-    for (const warning of revision.warnings)
-      if (!answer.warnings.includes(warning)) output.note(`  warning: ${warning}`);
-    output.note(
-      `Deployed ${name} in ${milliseconds(performance.now() - started)}; ${revision.percent}% of the traffic.`,
-    );
-    await output.result(
-      { ...answer, revision },
-      () => output.line(answer.function.url),
-      () => [revision.name],
-    );
-    return EXIT.ok;
   },
 };

@@ -80,21 +80,25 @@ export const describe: Command = {
     const revisions = await Promise.all(
       names.map((name) => client.call<RevisionDetailJson>("GET", `${path}/revisions/${segment(name)}`)),
     );
-    await output.result({ ...detail, revision_details: revisions }, () => {
-      printFunction(output, detail);
-      for (const revision of revisions) printRevision(output, revision);
-      output.line("");
-      printTable(
-        output,
-        [
-          { title: "TRIGGER", value: (row) => row.type },
-          { title: "SOURCE", value: (row) => row.source },
-          { title: "STATE", value: (row) => row.state },
-          { title: "URL", value: (row) => row.url ?? "" },
-        ],
-        detail.triggers,
-      );
-    });
+    await output.result(
+      { ...detail, revision_details: revisions },
+      () => {
+        printFunction(output, detail);
+        for (const revision of revisions) printRevision(output, revision);
+        output.line("");
+        printTable(
+          output,
+          [
+            { title: "TRIGGER", value: (row) => row.type },
+            { title: "SOURCE", value: (row) => row.source },
+            { title: "STATE", value: (row) => row.state },
+            { title: "URL", value: (row) => row.url ?? "" },
+          ],
+          detail.triggers,
+        );
+      },
+      () => [detail.name],
+    );
     return EXIT.ok;
   },
 };

@@ -21,16 +21,19 @@ export const doctor: Command = {
   examples: ["hanzo-fn doctor", "hanzo-fn doctor -o json"],
   async run(invocation) {
     const findings = [...(await inspectMachine(invocation.env)), ...(await inspectPlatform(invocation))];
-    await invocation.output.result(findings, () =>
-      printTable(
-        invocation.output,
-        [
-          { title: "WHAT", value: (row) => row.what },
-          { title: "STATE", value: (row) => MARKS[row.state] },
-          { title: "DETAIL", value: (row) => row.detail },
-        ],
-        findings,
-      ),
+    await invocation.output.result(
+      findings,
+      () =>
+        printTable(
+          invocation.output,
+          [
+            { title: "WHAT", value: (row) => row.what },
+            { title: "STATE", value: (row) => MARKS[row.state] },
+            { title: "DETAIL", value: (row) => row.detail },
+          ],
+          findings,
+        ),
+      () => findings.map((row) => row.what),
     );
     return findings.some((finding) => finding.state === "bad") ? EXIT.failure : EXIT.ok;
   },

@@ -36,7 +36,13 @@ export const init: Command = {
     },
   ],
   flags: [
-    { name: "runtime", type: "string", value: "RUNTIME", summary: "python or typescript", choices: RUNTIMES },
+    {
+      name: "runtime",
+      type: "string",
+      value: "RUNTIME",
+      summary: "python (default) or typescript",
+      choices: RUNTIMES,
+    },
     { name: "name", type: "string", value: "NAME", summary: "name of the function (default my-function)" },
     { name: "force", type: "boolean", summary: "write over files that exist" },
   ],

@@ -12,6 +12,14 @@ interface Payload {
   readonly contentType: string | undefined;
 }
 
+async function readBody(path: string): Promise<Buffer> {
+  try {
+    return await readFile(path);
+  } catch (cause) {
+    throw new UsageError(`--file cannot be read: ${(cause as Error).message}`, { cause });
+  }
+}
+
 async function payloadOf({ flags, cwd }: Invocation): Promise<Payload> {
   const data = flags.text("data");
   const file = flags.text("file");
@@ -19,7 +27,7 @@ async function payloadOf({ flags, cwd }: Invocation): Promise<Payload> {
   const contentType = flags.text("content-type");
   if (data !== undefined) return { body: data, contentType: contentType ?? "application/json" };
   if (file !== undefined) {
-    const body = file === "-" ? await readStdin() : await readFile(resolve(cwd, file));
+    const body = file === "-" ? await readStdin() : await readBody(resolve(cwd, file));
     return {
       body,
       contentType: contentType ?? (file.endsWith(".json") ? "application/json" : "application/octet-stream"),
@@ -55,6 +63,23 @@ function summary(message: IncomingMessage, wallMs: number): string {
   ].join(", ");
 }
 
+/** Streams the answer to stdout, and ends it with a line end; gives false where it broke off. */
+async function printAnswer(message: IncomingMessage, { output, signal }: Invocation): Promise<boolean> {
+  let last = 10;
+  let whole = true;
+  try {
+    for await (const chunk of message as AsyncIterable<Buffer>) {
+      output.bytes(chunk);
+      last = chunk.at(-1) ?? last;
+    }
+  } catch (error) {
+    if (signal.aborted) throw error;
+    whole = false;
+  }
+  if (last !== 10) output.bytes(Buffer.from("\n"));
+  return whole;
+}
+
 /** One call; streams the answer to stdout as it comes. */
 async function callOnce(
   client: Client,
@@ -81,14 +106,14 @@ async function callOnce(
     }
     output.line("");
   }
-  let last = 10;
-  for await (const chunk of message as AsyncIterable<Buffer>) {
-    output.bytes(chunk);
-    last = chunk.at(-1) ?? last;
-  }
-  if (last !== 10) output.bytes(Buffer.from("\n"));
+  const whole = await printAnswer(message, invocation);
   output.note(summary(message, performance.now() - started));
-  if (status < 400) return EXIT.ok;
+  if (!whole) output.problem("error: the answer broke off; the function failed, or its time was up");
+  if (status < 400 && whole) return EXIT.ok;
+  const request = message.headers["x-request-id"];
+  if (request !== undefined) {
+    output.note(`  next: hanzo-fn logs ${invocation.args[0]} --request-id ${String(request)}`);
+  }
   return status === 504 ? exitCodeOf("timeout") : EXIT.functionError;
 }
 
@@ -150,9 +175,9 @@ export const invoke: Command = {
   ],
   async run(invocation) {
     const client = await createClient(invocation);
-    const payload = await payloadOf(invocation);
     const repeat = Number(invocation.flags.text("repeat") ?? "1");
     if (!Number.isInteger(repeat) || repeat < 1) throw new UsageError("--repeat takes a whole number from 1");
+    const payload = await payloadOf(invocation);
     const path =
       invocation.flags.text("path") ?? `/v1/functions/${segment(invocation.args[0] as string)}/invoke`;
     let worst: number = EXIT.ok;

@@ -1,13 +1,15 @@
 import type { LogEntryJson } from "@hanzo-fn/contract/api";
-import { LOG_LEVELS } from "@hanzo-fn/contract";
+import { LOG_LEVELS } from "@hanzo-fn/contract/logs";
 import { createClient, toApiError } from "../client.ts";
-import { type Command, EXIT } from "../command.ts";
+import { type Command, EXIT, UsageError } from "../command.ts";
 import { readEvents } from "../events.ts";
 import type { Output } from "../output.ts";
 import { segment } from "../words.ts";
 
 function printEntry(output: Output, entry: LogEntryJson): void {
   if (output.format === "json") return output.line(JSON.stringify(entry));
+  // JSON is YAML: one entry of a sequence a line, as the lines come.
+  if (output.format === "yaml") return output.line(`- ${JSON.stringify(entry)}`);
   const fields = entry.fields === undefined ? "" : ` ${JSON.stringify(entry.fields)}`;
   const request = entry.request_id === undefined ? "" : ` ${entry.request_id}`;
   const wide = output.format === "wide" ? ` ${entry.instance} ${entry.stream}` : "";
@@ -43,6 +45,7 @@ export const logs: Command = {
   examples: ["hanzo-fn logs my-function --follow", "hanzo-fn logs my-function --since 10m --level error"],
   async run(invocation) {
     const { flags, output, signal } = invocation;
+    if (output.format === "name") throw new UsageError("log lines have no names; take -o json, yaml or wide");
     const client = await createClient(invocation);
     const query = new URLSearchParams();
     for (const name of ["since", "until", "level", "request-id", "revision", "limit"]) {

@@ -33,23 +33,26 @@ export const metrics: Command = {
       { ...answer, revision: "all" },
       ...answer.revisions,
     ];
-    await invocation.output.result(answer, () =>
-      printTable(
-        invocation.output,
-        [
-          { title: "REVISION", value: (row) => row.revision },
-          { title: "INVOCATIONS", value: (row) => String(row.invocations) },
-          { title: "ERRORS", value: (row) => String(row.errors) },
-          { title: "TIMEOUTS", value: (row) => String(row.timeouts) },
-          { title: "COLD", value: (row) => String(row.cold_starts) },
-          { title: "COLD AVG", value: (row) => milliseconds(row.cold_start_ms_avg), wide: true },
-          { title: "P50", value: (row) => milliseconds(row.latency_ms.p50) },
-          { title: "P95", value: (row) => milliseconds(row.latency_ms.p95) },
-          { title: "P99", value: (row) => milliseconds(row.latency_ms.p99) },
-          { title: "GB-S", value: (row) => row.gb_seconds.toFixed(3), wide: true },
-        ],
-        rows,
-      ),
+    await invocation.output.result(
+      answer,
+      () =>
+        printTable(
+          invocation.output,
+          [
+            { title: "REVISION", value: (row) => row.revision },
+            { title: "INVOCATIONS", value: (row) => String(row.invocations) },
+            { title: "ERRORS", value: (row) => String(row.errors) },
+            { title: "TIMEOUTS", value: (row) => String(row.timeouts) },
+            { title: "COLD", value: (row) => String(row.cold_starts) },
+            { title: "COLD AVG", value: (row) => milliseconds(row.cold_start_ms_avg), wide: true },
+            { title: "P50", value: (row) => milliseconds(row.latency_ms.p50) },
+            { title: "P95", value: (row) => milliseconds(row.latency_ms.p95) },
+            { title: "P99", value: (row) => milliseconds(row.latency_ms.p99) },
+            { title: "GB-S", value: (row) => row.gb_seconds.toFixed(3), wide: true },
+          ],
+          rows,
+        ),
+      () => answer.revisions.map((row) => row.revision),
     );
     return EXIT.ok;
   },

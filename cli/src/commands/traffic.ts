@@ -26,7 +26,7 @@ export async function printTraffic(output: Output, answer: TrafficJson): Promise
 
 function percentOf(text: string): number {
   const percent = Number(text.replace(/%$/, ""));
-  if (!Number.isInteger(percent) || percent < 0 || percent > 100) {
+  if (!/^\d+%?$/.test(text) || percent > 100) {
     throw new UsageError(`a percent is a whole number from 0 to 100, not ${JSON.stringify(text)}`);
   }
   return percent;
