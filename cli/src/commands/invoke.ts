@@ -30,7 +30,9 @@ async function payloadOf({ flags, cwd }: Invocation): Promise<Payload> {
     const body = file === "-" ? await readStdin() : await readBody(resolve(cwd, file));
     return {
       body,
-      contentType: contentType ?? (file.endsWith(".json") ? "application/json" : "application/octet-stream"),
+      contentType:
+        contentType ??
+        (file === "-" || file.endsWith(".json") ? "application/json" : "application/octet-stream"),
     };
   }
   const body = await readStdin();
