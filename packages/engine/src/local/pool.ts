@@ -25,6 +25,8 @@ export interface WarmPool {
 }
 
 const BACKOFF = { initialMs: 1000, factor: 2, maxMs: 60_000 };
+/** A spawn holds the event loop up for milliseconds; the call that took the worker is to be on its way before. */
+const REFILL_DELAY_MS = 50;
 
 export function createWarmPool(
   deps: {
@@ -73,24 +75,28 @@ export function createWarmPool(
       }
     }
   };
-  const refill = (runtime: string): void => {
+  const refill = (runtime: string, delayMs = REFILL_DELAY_MS): void => {
     if (filling.has(runtime) || stop.signal.aborted) return;
     filling.set(
       runtime,
-      fillUp(runtime).finally(() => filling.delete(runtime)),
+      deps.clock
+        .sleep(delayMs, stop.signal)
+        .then(() => fillUp(runtime))
+        .catch(() => undefined)
+        .finally(() => filling.delete(runtime)),
     );
   };
 
   return {
     fill() {
-      for (const runtime of sizes.keys()) refill(runtime);
+      for (const runtime of sizes.keys()) refill(runtime, 0);
     },
     take(runtime) {
       const workers = waiting(runtime);
       const at = workers.findIndex((worker) => worker.process.alive);
       return at === -1 ? undefined : workers.splice(at, 1)[0];
     },
-    refill,
+    refill: (runtime) => refill(runtime),
     async close() {
       stop.abort(new Error("the warm pool is closed"));
       await Promise.all(filling.values());
