@@ -3,7 +3,7 @@ import { PlatformError, Secret } from "@hanzo-fn/contract";
 import type { SecretQuery, SecretSource, SecretVersion } from "./port.ts";
 
 export interface KmsOptions {
-  /** `infisical`: HIP-27's HTTP form; `hanzo`: the paths of its successor (design/integrations.md 2). */
+  /** `infisical`: HIP-27's HTTP form; `hanzo`: the paths of its successor. */
   readonly provider: "infisical" | "hanzo";
   /** Base URL, `KMS_URL`. */
   readonly url: string;

@@ -1,4 +1,4 @@
-/** Tells executable binaries by their magic number (HIP-60; readings 30), whatever their name or mode. */
+/** Tells executable binaries by their magic number (HIP-60, Supply Chain Security), whatever their name or mode. */
 export interface MagicDetector {
   push(chunk: Uint8Array): void;
   /** The kind of executable, or undefined; valid once everything has been pushed. */

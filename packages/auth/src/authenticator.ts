@@ -70,7 +70,7 @@ function issuerTable(deps: AuthDependencies, options: AuthOptions): ReadonlyMap<
   return new Map(all.map((rules) => [rules.issuer, rules]));
 }
 
-/** Verifies JWTs and API keys (design/integrations.md 1). The verdicts are kept by the token's hash. */
+/** Verifies JWTs and API keys (HIP-26, HIP-111, HIP-519). The verdicts are kept by the token's hash. */
 export function createAuthenticator(deps: AuthDependencies, options: AuthOptions): Authenticator {
   const { clock } = deps;
   const issuers = issuerTable(deps, options);

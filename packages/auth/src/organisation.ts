@@ -26,7 +26,7 @@ export function memberships(claims: Claims): readonly Membership[] | undefined {
 }
 
 /**
- * The organisation that a token acts for (design/integrations.md 1): one of `orgs`, chosen by `X-Org-Id`, else
+ * The organisation that a token acts for (HIP-26, HIP-111, HIP-519): one of `orgs`, chosen by `X-Org-Id`, else
  * the first; without `orgs` the owner, where the issuer stamps the user's own (`ownerFallback`).
  * Undefined: there is none, and no default either.
  */

@@ -60,7 +60,7 @@ function adminGrants(claims: Claims, org: string): readonly Permission[] {
   return gen1 && claims["isAdmin"] === true && claims["owner"] === org ? PERMISSIONS : [];
 }
 
-/** What verified claims allow within `org` (design/integrations.md 1). A denial beats every grant. */
+/** What verified claims allow within `org` (HIP-26, HIP-111, HIP-519). A denial beats every grant. */
 export function grantedPermissions(
   claims: Claims,
   org: string,

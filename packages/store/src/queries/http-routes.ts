@@ -28,7 +28,7 @@ export interface HttpRouteCommands extends HttpRouteQueries {
   /**
    * Makes the function's routes the wanted ones, or changes nothing and names the conflicts.
    * `required` paths are unique per organisation, `optional` and `none` paths per deployment, and a `required`
-   * path never meets another organisation's `optional` or `none` one (readings 14).
+   * path never meets another organisation's `optional` or `none` one.
    */
   claim(org: string, fn: string, wanted: readonly WantedRoute[]): Promise<ClaimResult>;
 }
