@@ -1,4 +1,4 @@
-/** Permissions (HIP-60 names only `functions:deploy` ; the others are ours). */
+/** Permissions (HIP-60 names only `functions:deploy`; the others are ours). */
 export const PERMISSIONS = [
   "functions:read",
   "functions:deploy",
