@@ -30,8 +30,6 @@ const RETRY: Backoff = { initialMs: 500, factor: 2, maxMs: 30_000 };
 interface Work {
   /** Asked for again while it ran. */
   dirty: boolean;
-  /** Resolves when it has been looked at once, in vain or not. */
-  readonly tried: Promise<void>;
   readonly done: Promise<void>;
 }
 
@@ -49,23 +47,25 @@ function sameObservation(row: RevisionRow, status: RevisionStatus): boolean {
 export function createReconciler(deps: ReconcilerDependencies): Reconciler {
   const { store, deployer, clock, log, refreshRoutes } = deps;
   const work = new Map<string, Work>();
+  /** Keys that the engine may have something of. */
+  const known = new Set<string>();
   const events = new EventEmitter().setMaxListeners(0);
   const stopped = new AbortController();
 
   const lookAt = async (org: string, name: string): Promise<void> => {
     const aggregate = await store.loadFunction(org, name);
-    if (aggregate === undefined) await deployer.remove({ org, function: name }, stopped.signal);
-    else await deployer.apply(desiredFunction(aggregate), stopped.signal);
+    if (aggregate === undefined) {
+      await deployer.remove({ org, function: name }, stopped.signal);
+      known.delete(`${org}/${name}`);
+    } else {
+      known.add(`${org}/${name}`);
+      await deployer.apply(desiredFunction(aggregate), stopped.signal);
+    }
     await refreshRoutes(org, name);
     events.emit(`${org}/${name}`);
   };
 
-  const runUntilClean = async (
-    org: string,
-    name: string,
-    current: () => Work | undefined,
-    onTried: () => void,
-  ): Promise<void> => {
+  const runUntilClean = async (org: string, name: string, current: () => Work | undefined): Promise<void> => {
     for (let attempt = 0; !stopped.signal.aborted;) {
       const mine = current();
       if (mine !== undefined) mine.dirty = false;
@@ -75,7 +75,6 @@ export function createReconciler(deps: ReconcilerDependencies): Reconciler {
       } catch (error) {
         if (stopped.signal.aborted) return;
         log.error("reconcile failed", { error, org_id: org, function: name, attempt: ++attempt });
-        onTried();
         await clock.sleep(backoffDelay(RETRY, attempt), stopped.signal).catch(() => {});
         continue;
       }
@@ -83,24 +82,17 @@ export function createReconciler(deps: ReconcilerDependencies): Reconciler {
     }
   };
 
-  const begin = (org: string, name: string): Work => {
+  const kick = (org: string, name: string): Promise<void> => {
     const key = `${org}/${name}`;
     const running = work.get(key);
     if (running !== undefined) {
       running.dirty = true;
-      return running;
+      return running.done;
     }
-    const { promise: tried, resolve: onTried } = Promise.withResolvers<void>();
-    const done = runUntilClean(org, name, () => work.get(key), onTried).finally(() => {
-      work.delete(key);
-      onTried();
-    });
-    const begun = { dirty: false, tried, done };
-    work.set(key, begun);
-    return begun;
+    const done = runUntilClean(org, name, () => work.get(key)).finally(() => work.delete(key));
+    work.set(key, { dirty: false, done });
+    return done;
   };
-
-  const kick = (org: string, name: string): Promise<void> => begin(org, name).done;
 
   /** Writes down what the engine saw; a revision that became ready takes the traffic where it follows the latest. */
   const record = async (status: RevisionStatus): Promise<void> => {
@@ -152,9 +144,29 @@ export function createReconciler(deps: ReconcilerDependencies): Reconciler {
     }
   };
 
-  const kickAll = async (): Promise<void> => {
-    // One that cannot be applied must not keep the others waiting.
-    for await (const { function: row } of store.loadAll()) await begin(row.org, row.name).tried;
+  /**
+   * Applies every function as one reading of the store has it: at a start the routes are read already, and a look
+   * at each function of its own would cost a thousand of them a thousand times three queries.
+   * One that cannot be applied does not keep the others waiting, and one that is gone is taken down.
+   */
+  const applyAll = async (): Promise<void> => {
+    const gone = new Set(known);
+    for await (const aggregate of store.loadAll()) {
+      const { org, name } = aggregate.function;
+      gone.delete(`${org}/${name}`);
+      try {
+        known.add(`${org}/${name}`);
+        await deployer.apply(desiredFunction(aggregate), stopped.signal);
+      } catch (error) {
+        if (stopped.signal.aborted) return;
+        log.error("reconcile failed", { error, org_id: org, function: name, attempt: 1 });
+        void kick(org, name);
+      }
+    }
+    for (const key of gone) {
+      const slash = key.indexOf("/");
+      void kick(key.slice(0, slash), key.slice(slash + 1));
+    }
   };
 
   return {
@@ -173,16 +185,16 @@ export function createReconciler(deps: ReconcilerDependencies): Reconciler {
         events.on(`${org}/${name}`, finish);
         signal.addEventListener("abort", finish);
       }),
-    async start() {
+    start() {
       deployer.observe((status) => void recordUntilWritten(status), stopped.signal);
-      await kickAll();
-      store.onChange(
-        {
-          onChange: (org, name) => void kick(org, name),
-          onResync: () => void kickAll().catch((error: unknown) => log.error("resync failed", { error })),
-        },
-        stopped.signal,
-      );
+      // The first connection counts as a resync, so that everything is read once, and nothing is missed after it.
+      return new Promise((resolve) => {
+        const onResync = (): void =>
+          void applyAll()
+            .catch((error: unknown) => log.error("resync failed", { error }))
+            .then(resolve);
+        store.onChange({ onChange: (org, name) => void kick(org, name), onResync }, stopped.signal);
+      });
     },
     async stop() {
       stopped.abort(new Error("the reconciler is stopping"));

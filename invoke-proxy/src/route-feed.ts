@@ -69,15 +69,13 @@ export function createRouteFeed(deps: {
   return {
     name: "route-feed",
     refresh,
-    async start() {
-      await readAll();
-      store.onChange(
-        {
-          onChange: (org, name) => void untilDone(() => refresh(org, name)),
-          onResync: () => void untilDone(readAll),
-        },
-        stopped.signal,
-      );
+    start() {
+      // The first connection counts as a resync, so that everything is read once, and nothing is missed after it.
+      return new Promise((resolve) => {
+        const onChange = (org: string, name: string): void => void untilDone(() => refresh(org, name));
+        const onResync = (): void => void untilDone(readAll).then(resolve);
+        store.onChange({ onChange, onResync }, stopped.signal);
+      });
     },
     stop() {
       stopped.abort(new Error("the route feed is stopping"));
