@@ -1,6 +1,6 @@
 import { EventEmitter } from "node:events";
 import type { Deployer, RevisionStatus } from "@hanzo-fn/engine";
-import { type Backoff, backoffDelay, type Clock, type Service } from "@hanzo-fn/lifecycle";
+import { type Backoff, type Clock, retryUntilDone, type Service } from "@hanzo-fn/lifecycle";
 import type { RevisionRow, Store } from "@hanzo-fn/store";
 import type { Logger } from "@hanzo-fn/telemetry";
 import { desiredFunction } from "./desired.ts";
@@ -51,6 +51,7 @@ export function createReconciler(deps: ReconcilerDependencies): Reconciler {
   const known = new Set<string>();
   const events = new EventEmitter().setMaxListeners(0);
   const stopped = new AbortController();
+  const retry = { clock, backoff: RETRY, signal: stopped.signal };
 
   const lookAt = async (org: string, name: string): Promise<void> => {
     const aggregate = await store.loadFunction(org, name);
@@ -66,20 +67,15 @@ export function createReconciler(deps: ReconcilerDependencies): Reconciler {
   };
 
   const runUntilClean = async (org: string, name: string, current: () => Work | undefined): Promise<void> => {
-    for (let attempt = 0; !stopped.signal.aborted;) {
+    const onFailure = (error: unknown, attempt: number): void =>
+      log.error("reconcile failed", { error, org_id: org, function: name, attempt });
+    const look = (): Promise<void> => {
       const mine = current();
       if (mine !== undefined) mine.dirty = false;
-      try {
-        await lookAt(org, name);
-        attempt = 0;
-      } catch (error) {
-        if (stopped.signal.aborted) return;
-        log.error("reconcile failed", { error, org_id: org, function: name, attempt: ++attempt });
-        await clock.sleep(backoffDelay(RETRY, attempt), stopped.signal).catch(() => {});
-        continue;
-      }
-      if (current()?.dirty !== true) return;
-    }
+      return lookAt(org, name);
+    };
+    do await retryUntilDone(look, { ...retry, onFailure });
+    while (current()?.dirty === true && !stopped.signal.aborted);
   };
 
   const kick = (org: string, name: string): Promise<void> => {
@@ -129,20 +125,16 @@ export function createReconciler(deps: ReconcilerDependencies): Reconciler {
     if (changed) await kick(org, name);
   };
 
-  const recordUntilWritten = async (status: RevisionStatus): Promise<void> => {
-    for (let attempt = 1; !stopped.signal.aborted; attempt++) {
-      try {
-        return await record(status);
-      } catch (error) {
+  const recordUntilWritten = (status: RevisionStatus): Promise<void> =>
+    retryUntilDone(() => record(status), {
+      ...retry,
+      onFailure: (error) =>
         log.warn("state of a revision not written yet", {
           error,
           function: status.ref.function,
           revision: status.ref.name,
-        });
-        await clock.sleep(backoffDelay(RETRY, attempt), stopped.signal).catch(() => {});
-      }
-    }
-  };
+        }),
+    });
 
   /**
    * Applies every function as one reading of the store has it: at a start the routes are read already, and a look
@@ -189,10 +181,8 @@ export function createReconciler(deps: ReconcilerDependencies): Reconciler {
       deployer.observe((status) => void recordUntilWritten(status), stopped.signal);
       // The first connection counts as a resync, so that everything is read once, and nothing is missed after it.
       return new Promise((resolve) => {
-        const onResync = (): void =>
-          void applyAll()
-            .catch((error: unknown) => log.error("resync failed", { error }))
-            .then(resolve);
+        const onFailure = (error: unknown): void => log.error("resync failed", { error });
+        const onResync = (): void => void retryUntilDone(applyAll, { ...retry, onFailure }).then(resolve);
         store.onChange({ onChange: (org, name) => void kick(org, name), onResync }, stopped.signal);
       });
     },

@@ -1,5 +1,5 @@
 import { type FunctionRoutes, type HttpTrigger, revisionName } from "@hanzo-fn/contract";
-import { backoffDelay, type Clock, type Service } from "@hanzo-fn/lifecycle";
+import { type Clock, retryUntilDone, type Service } from "@hanzo-fn/lifecycle";
 import type { FunctionAggregate, Store } from "@hanzo-fn/store";
 import type { Logger } from "@hanzo-fn/telemetry";
 import type { Invoker } from "./invoker.ts";
@@ -54,17 +54,13 @@ export function createRouteFeed(deps: {
     for await (const aggregate of store.loadAll()) table.upsert(functionRoutes(aggregate));
   };
   /** The database may be away; calls go on by the routes that are known. */
-  const untilDone = async (work: () => Promise<void>): Promise<void> => {
-    for (let attempt = 1; !stopped.signal.aborted; attempt++) {
-      try {
-        return await work();
-      } catch (error) {
-        log.warn("routes not read yet", { error, attempt });
-        const delay = backoffDelay({ initialMs: 200, factor: 2, maxMs: 10_000 }, attempt);
-        await clock.sleep(delay, stopped.signal).catch(() => {});
-      }
-    }
-  };
+  const untilDone = (work: () => Promise<void>): Promise<void> =>
+    retryUntilDone(work, {
+      clock,
+      backoff: { initialMs: 200, factor: 2, maxMs: 10_000 },
+      signal: stopped.signal,
+      onFailure: (error, attempt) => log.warn("routes not read yet", { error, attempt }),
+    });
 
   return {
     name: "route-feed",

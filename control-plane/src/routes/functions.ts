@@ -67,11 +67,9 @@ async function runDeploy(
 async function list(control: Control, call: Call): Promise<Response> {
   const { page, pageSize, runtime, trigger } = call.query as z.infer<typeof functionListQuerySchema>;
   const found = await control.store.functions.list({ org: call.org, page, pageSize, runtime, trigger });
-  const aggregates = await Promise.all(
-    found.items.map((row) => control.store.loadFunction(row.org, row.name)),
-  );
+  const aggregates = await control.store.loadFunctions(found.items);
   return jsonResponse({
-    functions: aggregates.filter((one) => one !== undefined).map((one) => functionJson(one, control.view)),
+    functions: aggregates.map((one) => functionJson(one, control.view)),
     pagination: paginationOf(page, pageSize, found.total),
   });
 }

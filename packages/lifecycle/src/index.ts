@@ -1,4 +1,5 @@
 export * from "./backoff.ts";
 export * from "./clock.ts";
+export * from "./retry.ts";
 export * from "./service.ts";
 export * from "./single-flight.ts";

@@ -9,7 +9,7 @@ import { createListener, type Listener } from "./listener.ts";
 import type { StoreLog } from "./log.ts";
 import { migrate } from "./migrate.ts";
 import { createPool, type Connection } from "./pool.ts";
-import { loadAll, loadFunction } from "./queries/aggregate.ts";
+import { loadAll, loadFunction, loadFunctions } from "./queries/aggregate.ts";
 import { referencedBlobs } from "./queries/garbage.ts";
 import { createQueries, createStoreTransaction } from "./queries/index.ts";
 import { appendLogLines } from "./queries/log-append.ts";
@@ -105,6 +105,7 @@ function createStore(
       }
     },
     loadFunction: (org, name) => loadFunction(db, org, name),
+    loadFunctions: (keys) => loadFunctions(db, keys),
     loadAll: () => loadAll(db),
     onChange(handlers, signal) {
       const onNotify = (payload: string): void => {

@@ -25,6 +25,10 @@ export interface Store extends Queries, AsyncDisposable {
   withTransaction<T>(work: (tx: StoreTransaction) => Promise<T>): Promise<T>;
   /** Everything of one function as of one moment. */
   loadFunction(org: string, name: string): Promise<FunctionAggregate | undefined>;
+  /** The same of several at once, by organisation and name; those that do not exist are left out. */
+  loadFunctions(
+    keys: readonly { readonly org: string; readonly name: string }[],
+  ): Promise<FunctionAggregate[]>;
   /** The same of all functions of all organisations, in pages. */
   loadAll(): AsyncIterable<FunctionAggregate>;
   /** Calls back until the signal aborts. */

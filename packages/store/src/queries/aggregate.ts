@@ -17,7 +17,7 @@ export async function loadFunction(
   org: string,
   name: string,
 ): Promise<FunctionAggregate | undefined> {
-  const [aggregate] = await load(db, [{ org, name }]);
+  const [aggregate] = await loadFunctions(db, [{ org, name }]);
   return aggregate;
 }
 
@@ -32,15 +32,17 @@ export async function* loadAll(db: Kysely<Database>): AsyncGenerator<FunctionAgg
     }
     const keys = await from.execute();
     if (keys.length === 0) return;
-    yield* await load(db, keys);
+    yield* await loadFunctions(db, keys);
     after = keys.at(-1);
   }
 }
 
-async function load(
+/** The functions of these keys that exist, by organisation and name, read as of one moment. */
+export async function loadFunctions(
   db: Kysely<Database>,
   keys: readonly { readonly org: string; readonly name: string }[],
 ): Promise<FunctionAggregate[]> {
+  if (keys.length === 0) return [];
   const tuples = keys.map((key) => [key.org, key.name] as const);
   // One snapshot for the three reads: a function never shows traffic of revisions it does not have.
   return db
