@@ -9,4 +9,17 @@ export type {
 } from "./blobs.ts";
 export { openDiskBlobs, type DiskBlobsOptions } from "./disk.ts";
 export { collectGarbage, type Collected, type CollectOptions } from "./garbage.ts";
+export type {
+  GetObjectOptions,
+  ListObjectsOptions,
+  ObjectContent,
+  ObjectHead,
+  ObjectInfo,
+  ObjectPage,
+  ObjectRange,
+  Objects,
+  Presigned,
+  PresignOptions,
+  PutObjectOptions,
+} from "./objects.ts";
 export { checkKey, checkPrefix, layerKey, sourceKey } from "./keys.ts";
