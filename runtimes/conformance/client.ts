@@ -85,8 +85,8 @@ export class Wire {
   #closed = false;
   #changed: () => void = () => undefined;
 
-  constructor(path: string) {
-    this.socket = connect(path);
+  constructor(to: string | { readonly port: number; readonly host: string }) {
+    this.socket = typeof to === "string" ? connect(to) : connect(to);
     this.socket.setEncoding("latin1");
     this.socket.on("data", (chunk: string) => {
       this.#received += chunk;

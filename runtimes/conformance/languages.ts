@@ -1,33 +1,62 @@
 import { execFileSync } from "node:child_process";
 import { fileURLToPath } from "node:url";
 
-/** How one language's server is started, or why it cannot be here. */
-export interface Language {
-  readonly name: "typescript" | "python";
+export type LanguageName = "typescript" | "python" | "go" | "rust";
+
+/** What is started for one fixture. */
+export interface Program {
   readonly command: string;
   readonly args: readonly string[];
+}
+
+/** How one language's server is started and where languages may differ, or why it cannot be here. */
+export interface Language {
+  readonly name: LanguageName;
+  /** True where the function and its server are one executable: always a specialised boot. */
+  readonly compiled: boolean;
+  /**
+   * The server for a fixture below `fixtures/` (undefined: a generic one, never asked of compiled code). Compiled
+   * languages build the fixture here, once a run; what does not compile rejects with the compiler's words.
+   */
+  readonly program: (fixture: string | undefined) => Promise<Program>;
+  /** What the fixture `cancel` notes of a call at its deadline, and of one whose caller went away. */
+  readonly cancelled: { readonly deadline: string; readonly gone: string };
+  /** The exit code after an error that no call owns; undefined where the process goes on. */
+  readonly uncaughtExit: number | undefined;
   readonly absent?: string | undefined;
 }
 
 const path = (relative: string): string => fileURLToPath(new URL(relative, import.meta.url));
 
-export const typescript: Language = {
+const typescript: Language = {
   name: "typescript",
-  // The repository's own Node: whoever runs the tests may be an older one.
-  command: process.env["CONFORMANCE_NODE"] ?? path("../../node_modules/.bin/node"),
-  args: [process.env["CONFORMANCE_SERVER"] ?? path("../typescript/src/server/main.ts")],
+  compiled: false,
+  program: () =>
+    Promise.resolve({
+      // The repository's own Node: whoever runs the tests may be an older one.
+      command: process.env["CONFORMANCE_NODE"] ?? path("../../node_modules/.bin/node"),
+      args: [process.env["CONFORMANCE_SERVER"] ?? path("../typescript/src/server/main.ts")],
+    }),
+  cancelled: { deadline: "TimeoutError", gone: "AbortError" },
+  uncaughtExit: 1,
 };
 
 const interpreter = findPython();
 
-export const python: Language = {
+const python: Language = {
   name: "python",
-  command: interpreter ?? "python3",
-  args: ["-I", "-S", path("../python/server_main.py")],
+  compiled: false,
+  program: () =>
+    Promise.resolve({
+      command: interpreter ?? "python3",
+      args: ["-I", "-S", path("../python/server_main.py")],
+    }),
+  cancelled: { deadline: "CancelledError", gone: "CancelledError" },
+  uncaughtExit: undefined,
   absent: interpreter === undefined ? "no Python of 3.10 or newer is on the PATH" : undefined,
 };
 
-export const languages: readonly Language[] = [typescript, python];
+export const languages = { typescript, python };
 
 /** The interpreter itself and not a version manager's script before it, which would start twice as slowly. */
 function findPython(): string | undefined {

@@ -1,26 +1,33 @@
 import { spawn, type ChildProcess } from "node:child_process";
 import { once } from "node:events";
+import { existsSync } from "node:fs";
 import { cp, mkdir, mkdtemp, rm } from "node:fs/promises";
-import { connect } from "node:net";
+import { connect, createServer, type AddressInfo, type NetConnectOpts } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { Readable } from "node:stream";
 import { setTimeout as delay } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 import { call, type Answer, type Request } from "./client.ts";
-import type { Language } from "./languages.ts";
+import type { Language, Program } from "./languages.ts";
 import { Lines } from "./lines.ts";
 
 export const TOKEN = "token-of-the-platform";
 const BOOT_LIMIT_MS = 15_000;
 const BOOT_POLL_MS = 5;
 
+export type Order = Readonly<Record<string, unknown>>;
+
 export interface BootOptions {
   /** The folder below `fixtures/` that is copied as the function's source. */
   readonly fixture?: string;
+  /** Boots specialised: single fields of the body of `specialise`, given as variables. Always so for compiled code. */
+  readonly order?: Order;
   readonly env?: Readonly<Record<string, string>>;
   /** False starts it as a container would: with `/dev/null` as stdin. */
   readonly heldStdin?: boolean;
+  /** Where it listens instead of its socket. */
+  readonly port?: number;
   /** It is meant to end by itself, perhaps before anybody sees it listen. */
   readonly mayEnd?: boolean;
 }
@@ -35,7 +42,7 @@ export class Server implements AsyncDisposable {
   readonly err: Lines;
   readonly exited: Promise<number | null>;
 
-  constructor(language: Language, directory: string, options: BootOptions) {
+  constructor(program: Program, directory: string, options: BootOptions) {
     this.directory = directory;
     this.socket = join(directory, "s");
     this.source = join(directory, "source");
@@ -44,9 +51,10 @@ export class Server implements AsyncDisposable {
       HANZO_FN_SOCKET: this.socket,
       HANZO_FN_CONTROL_TOKEN: TOKEN,
     };
-    this.child = spawn(language.command, language.args, {
+    const specialised = options.order === undefined ? {} : bootVariables(this.#order(options.order));
+    this.child = spawn(program.command, program.args, {
       cwd: directory,
-      env: { ...env, ...resolveSource(options.env ?? {}, this.source) },
+      env: { ...env, ...specialised, ...resolveSource(options.env ?? {}, this.source) },
       stdio: [options.heldStdin === false ? "ignore" : "pipe", "pipe", "pipe"],
     });
     this.out = new Lines(this.child.stdout as Readable);
@@ -59,8 +67,17 @@ export class Server implements AsyncDisposable {
   }
 
   /** Sends `specialise`; `order` overrides single fields of a good body. */
-  specialise(order: Readonly<Record<string, unknown>> = {}, token: string = TOKEN): Promise<Answer> {
-    const body = {
+  specialise(order: Order = {}, token: string = TOKEN): Promise<Answer> {
+    return this.call({
+      method: "POST",
+      path: "/.hanzo/specialise",
+      headers: { "x-hanzo-control": token, "content-type": "application/json" },
+      body: JSON.stringify(this.#order(order)),
+    });
+  }
+
+  #order(order: Order): Order {
+    return {
       org: "acme",
       function: "embed",
       revision: "embed-00003",
@@ -74,12 +91,6 @@ export class Server implements AsyncDisposable {
       tmp: this.directory,
       ...order,
     };
-    return this.call({
-      method: "POST",
-      path: "/.hanzo/specialise",
-      headers: { "x-hanzo-control": token, "content-type": "application/json" },
-      body: JSON.stringify(body),
-    });
   }
 
   async state(): Promise<string> {
@@ -100,19 +111,50 @@ function resolveSource(env: Readonly<Record<string, string>>, source: string): R
   );
 }
 
+const VARIABLES: ReadonlyArray<readonly [field: string, variable: string]> = [
+  ["source", "HANZO_FN_SOURCE"],
+  ["entry", "HANZO_FN_ENTRY"],
+  ["org", "HANZO_FN_ORG"],
+  ["function", "HANZO_FN_FUNCTION"],
+  ["revision", "HANZO_FN_REVISION"],
+  ["instance", "HANZO_FN_INSTANCE"],
+  ["concurrency", "HANZO_FN_CONCURRENCY"],
+  ["timeout_ms", "HANZO_FN_TIMEOUT_MS"],
+  ["models", "HANZO_FN_MODELS"],
+  ["tmp", "TMPDIR"],
+];
+
+/** The variables that say in a specialised boot what `order` says in a call. */
+function bootVariables(order: Order): Record<string, string> {
+  const given = VARIABLES.filter(([field]) => order[field] !== undefined).map(([field, variable]) => [
+    variable,
+    String(order[field]),
+  ]);
+  const gateway = order["gateway"] as { url: string; token: string } | undefined;
+  return {
+    ...Object.fromEntries(given),
+    ...(order["environment"] as Record<string, string>),
+    ...(gateway === undefined
+      ? {}
+      : { HANZO_FN_GATEWAY: gateway.url, HANZO_FN_GATEWAY_TOKEN: gateway.token }),
+  };
+}
+
 /** Starts a server and waits until it listens. */
 export async function boot(language: Language, options: BootOptions = {}): Promise<Server> {
+  const program = await language.program(options.fixture);
   const directory = await mkdtemp(join(tmpdir(), "hzfn-"));
   const source = join(directory, "source");
   if (options.fixture === undefined) await mkdir(source);
   else await cp(fixturePath(options.fixture, language), source, { recursive: true });
-  const server = new Server(language, directory, options);
+  const server = new Server(program, directory, options);
   const ended = server.exited.then((code) => {
     if (options.mayEnd === true) return;
     throw new Error(`the server ended with ${code} before it listened: ${server.err.text()}`);
   });
   try {
-    await Promise.race([listens(server.socket), ended]);
+    const place = options.port === undefined ? { path: server.socket } : { port: options.port };
+    await Promise.race([listens(place), ended]);
   } catch (error) {
     await server[Symbol.asyncDispose]();
     throw error;
@@ -124,35 +166,51 @@ export async function boot(language: Language, options: BootOptions = {}): Promi
 export async function ready(
   language: Language,
   fixture: string,
-  order: Readonly<Record<string, unknown>> = {},
+  order: Order = {},
+  env: Readonly<Record<string, string>> = {},
 ): Promise<Server> {
-  const server = await boot(language, { fixture });
+  if (language.compiled) return boot(language, { fixture, order, env });
+  const server = await boot(language, { fixture, env });
   const answer = await server.specialise(order);
   if (answer.status === 200) return server;
   await server[Symbol.asyncDispose]();
   throw new Error(`the fixture ${fixture} did not load: ${answer.text}`);
 }
 
-export function fixturePath(fixture: string, language: Language): string {
-  return fileURLToPath(new URL(`./fixtures/${fixture}/${language.name}`, import.meta.url));
+/** The folder of a fixture in one language. Throws where that language has none. */
+export function fixturePath(fixture: string, language: Pick<Language, "name">): string {
+  const folder = fileURLToPath(new URL(`./fixtures/${fixture}/${language.name}`, import.meta.url));
+  if (existsSync(folder)) return folder;
+  throw new Error(
+    `the fixture ${fixture} is not written in ${language.name}: fixtures/${fixture}/${language.name}`,
+  );
 }
 
-/** Resolves when the socket takes a connection. */
-async function listens(socketPath: string): Promise<void> {
+/** Resolves when the server takes a connection. */
+async function listens(place: NetConnectOpts): Promise<void> {
   const limit = performance.now() + BOOT_LIMIT_MS;
-  while (!(await accepts(socketPath))) {
+  while (!(await accepts(place))) {
     if (performance.now() > limit) throw new Error("the server did not listen in time");
     await delay(BOOT_POLL_MS);
   }
 }
 
-function accepts(socketPath: string): Promise<boolean> {
+function accepts(place: NetConnectOpts): Promise<boolean> {
   return new Promise((resolve) => {
-    const socket = connect(socketPath);
+    const socket = connect(place);
     socket.on("connect", () => {
       socket.destroy();
       resolve(true);
     });
     socket.on("error", () => resolve(false));
   });
+}
+
+/** A TCP port of the loopback that nobody listens on now. */
+export async function freePort(): Promise<number> {
+  const probe = createServer().listen(0, "127.0.0.1");
+  await once(probe, "listening");
+  const { port } = probe.address() as AddressInfo;
+  probe.close();
+  return port;
 }

@@ -6,14 +6,7 @@ import type { Language } from "../languages.ts";
 import { ready } from "../server.ts";
 import { suite } from "./suite.ts";
 
-const NAMES = {
-  typescript: { deadline: "TimeoutError", gone: "AbortError" },
-  python: { deadline: "CancelledError", gone: "CancelledError" },
-};
-
 export function cancelSuite(language: Language): void {
-  const names = NAMES[language.name];
-
   suite(language, "deadline, cancellation and concurrency", () => {
     it("answers 504 at the deadline and cancels the handler", async () => {
       await using server = await ready(language, "cancel");
@@ -21,7 +14,7 @@ export function cancelSuite(language: Language): void {
       expect([answer.status, answer.headers["x-function-error"]]).toEqual([504, "timeout"]);
       expect(answer.json).toMatchObject({ status: "error", code: 504, error: "timeout" });
       await server.out.saying("cancelled");
-      expect((await server.call({ path: "/seen" })).json).toEqual([names.deadline]);
+      expect((await server.call({ path: "/seen" })).json).toEqual([language.cancelled.deadline]);
     });
 
     it("abandons a handler that does not listen, and gives its turn to the next call", async () => {
@@ -47,7 +40,7 @@ export function cancelSuite(language: Language): void {
       await server.out.saying("started");
       wire.close();
       await server.out.saying("cancelled");
-      expect((await server.call({ path: "/seen" })).json).toEqual([names.gone]);
+      expect((await server.call({ path: "/seen" })).json).toEqual([language.cancelled.gone]);
     });
 
     it("cancels a stream when the caller goes away, and cuts it at the deadline", async () => {

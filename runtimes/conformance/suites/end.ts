@@ -18,10 +18,15 @@ async function heldCall(server: Server): Promise<{ wire: Wire; finish: () => Pro
   return { wire, finish: () => writeFile(file, "") };
 }
 
+/** A server that no call has reached; a generic one where the language has such. */
+function idleServer(language: Language): Promise<Server> {
+  return language.compiled ? ready(language, "gate") : boot(language);
+}
+
 export function endSuite(language: Language): void {
   suite(language, "end", () => {
     it("SIGTERM ends an idle server with 0, generic or loaded", async () => {
-      await using generic = await boot(language);
+      await using generic = await idleServer(language);
       await using loaded = await ready(language, "gate");
       const idle = new Wire(loaded.socket);
       idle.send("GET /.hanzo/ready HTTP/1.1\r\nHost: f\r\n\r\n");
@@ -60,15 +65,14 @@ export function endSuite(language: Language): void {
     });
 
     it("the end of the drain time ends it", async () => {
-      await using server = await boot(language, { fixture: "gate", env: { HANZO_FN_DRAIN_MS: "100" } });
-      await server.specialise();
+      await using server = await ready(language, "gate", {}, { HANZO_FN_DRAIN_MS: "100" });
       await heldCall(server);
       server.child.kill("SIGTERM");
       expect(await server.exited).toBe(0);
     });
 
     it("the end of the platform's pipe ends it at once, running call or not", async () => {
-      await using generic = await boot(language);
+      await using generic = await idleServer(language);
       await using busy = await ready(language, "gate");
       await heldCall(busy);
       for (const server of [generic, busy]) {

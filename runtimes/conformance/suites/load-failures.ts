@@ -1,4 +1,4 @@
-import type { Language } from "../languages.ts";
+import type { LanguageName } from "../languages.ts";
 
 interface LoadFailure {
   readonly name: string;
@@ -10,7 +10,7 @@ interface LoadFailure {
   readonly message: RegExp;
 }
 
-export const loadFailures: Readonly<Record<Language["name"], readonly LoadFailure[]>> = {
+export const loadFailures: Readonly<Partial<Record<LanguageName, readonly LoadFailure[]>>> = {
   typescript: [
     {
       name: "no such file is there",
