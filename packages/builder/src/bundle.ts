@@ -1,13 +1,17 @@
 import { realpath, rm, writeFile } from "node:fs/promises";
-import { join, sep } from "node:path";
+import { basename, dirname, join, relative, sep } from "node:path";
+import { pathToFileURL } from "node:url";
 import type { ErrorDetail } from "@hanzo-fn/contract";
 import type { BuildFailure, Message, Plugin } from "esbuild";
 import { buildFailed } from "./failures.ts";
 import { readTsconfig } from "./tsconfig.ts";
 
 export interface Bundler {
-  /** Bundles `file` below `root` into `<file without extension>.hanzo.mjs` beside it. Throws `build_failed`. */
-  bundle(root: string, file: string): Promise<void>;
+  /**
+   * Bundles `file` below `root` into `<file without extension>.hanzo.mjs` beside it, or under its last name into
+   * the directory `out` below `root`, which exists; the code sees its own place all the same. Throws `build_failed`.
+   */
+  bundle(root: string, file: string, out?: string): Promise<void>;
   close(): Promise<void>;
 }
 
@@ -52,7 +56,8 @@ function failure(error: unknown): unknown {
 
 async function writeTsconfig(root: string, file: string): Promise<void> {
   try {
-    await writeFile(file, JSON.stringify(await readTsconfig(root)), { flag: "wx" });
+    const config = await readTsconfig(root, relative(dirname(file), root));
+    await writeFile(file, JSON.stringify(config), { flag: "wx" });
   } catch (error) {
     if (!(error instanceof SyntaxError)) throw error;
     throw buildFailed("tsconfig.json does not parse", [
@@ -61,10 +66,29 @@ async function writeTsconfig(root: string, file: string): Promise<void> {
   }
 }
 
-async function bundleFile(esbuild: typeof import("esbuild"), root: string, file: string): Promise<void> {
+/** Where the code believes it is, though its bundle lies elsewhere. */
+function placeOf(file: string): Record<string, string> {
+  return {
+    __dirname: JSON.stringify(dirname(file)),
+    __filename: JSON.stringify(file),
+    "import.meta.dirname": JSON.stringify(dirname(file)),
+    "import.meta.filename": JSON.stringify(file),
+    "import.meta.url": JSON.stringify(pathToFileURL(file).href),
+  };
+}
+
+const OWN_PLACE = { __dirname: "import.meta.dirname", __filename: "import.meta.filename" };
+
+async function bundleFile(
+  esbuild: typeof import("esbuild"),
+  root: string,
+  file: string,
+  out: string | undefined,
+): Promise<void> {
   const real = await realpath(root);
-  const tsconfig = join(real, TSCONFIG);
-  const outfile = join(real, file.replace(/\.[^./]+$/, ".hanzo.mjs"));
+  const bundled = join(real, file.replace(/\.[^./]+$/, ".hanzo.mjs"));
+  const outfile = out === undefined ? bundled : join(await realpath(out), basename(bundled));
+  const tsconfig = join(out === undefined ? real : dirname(outfile), TSCONFIG);
   // Shipped ones may be links to somewhere else.
   await Promise.all(
     [outfile, `${outfile}.map`, tsconfig].map((path) => rm(path, { recursive: true, force: true })),
@@ -83,7 +107,7 @@ async function bundleFile(esbuild: typeof import("esbuild"), root: string, file:
       target: "node22",
       sourcemap: "linked",
       sourcesContent: false,
-      define: { __dirname: "import.meta.dirname", __filename: "import.meta.filename" },
+      define: out === undefined ? OWN_PLACE : placeOf(bundled),
       banner: { js: BANNER },
       plugins: [confine(real)],
       logLevel: "silent",
@@ -95,7 +119,7 @@ async function bundleFile(esbuild: typeof import("esbuild"), root: string, file:
   }
 }
 
-export function createBundler(): Bundler {
+export function createBundler(idleMs = IDLE_MS): Bundler {
   let loaded: Promise<typeof import("esbuild")> | undefined;
   let running = 0;
   let idle: NodeJS.Timeout | undefined;
@@ -106,15 +130,15 @@ export function createBundler(): Bundler {
     await (await service)?.stop();
   };
   return {
-    async bundle(root, file) {
+    async bundle(root, file, out) {
       clearTimeout(idle);
       loaded ??= import("esbuild");
       running += 1;
       try {
-        await bundleFile(await loaded, root, file);
+        await bundleFile(await loaded, root, file, out);
       } finally {
         running -= 1;
-        if (running === 0) idle = setTimeout(() => void stop(), IDLE_MS).unref();
+        if (running === 0) idle = setTimeout(() => void stop(), idleMs).unref();
       }
     },
     close: stop,

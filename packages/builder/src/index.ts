@@ -1,4 +1,10 @@
 export { createBuilder } from "./builder.ts";
+export {
+  createInPlaceBuilder,
+  type InPlaceBuild,
+  type InPlaceBuilder,
+  type InPlaceOptions,
+} from "./in-place.ts";
 export { linkProblem, parentsOf, pathProblem } from "./source-tree.ts";
 export { tarEntries, type TarEntry } from "./tar-entries.ts";
 export type {
