@@ -37,6 +37,8 @@ export interface AdmissionDependencies {
   readonly routes: RouteTable;
   readonly limiter: RateLimiter;
   readonly authenticator: Authenticator;
+  /** Who every caller is, whatever it sends: for a developer's own machine, where there are no credentials. */
+  readonly everyone?: ((fields: RequestFields) => Identity) | undefined;
 }
 
 const component = "invoke-proxy";
@@ -198,6 +200,10 @@ export function admitNow(
   nowMs: number,
 ): boolean {
   const { fields, method, path } = request;
+  if (deps.everyone !== undefined) {
+    admitAs(deps, admission, request, deps.everyone(fields));
+    return true;
+  }
   const name = invokedFunction(path);
   if (name === undefined) {
     const found = findPath(deps.routes, path);

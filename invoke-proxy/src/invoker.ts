@@ -18,6 +18,8 @@ export interface InvokerDependencies {
   readonly instances: Instances;
   readonly clock: Clock;
   readonly observer: Observer;
+  /** See `AdmissionDependencies`. */
+  readonly everyone?: CallContext["everyone"];
 }
 
 export interface InvokerOptions {
@@ -77,6 +79,7 @@ export function createInvoker(deps: InvokerDependencies, options: InvokerOptions
     routes,
     limiter,
     authenticator: deps.authenticator,
+    everyone: deps.everyone,
     instances: deps.instances,
     upstreams: new Upstreams(
       { limits: options.responseLimits ?? RESPONSE_LIMITS, idleMs: options.upstreamIdleMs ?? 3000 },

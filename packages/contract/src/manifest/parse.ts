@@ -16,6 +16,8 @@ export interface ManifestOptions extends RuleOptions {
   readonly limits?: { readonly maxManifestBytes?: number | undefined } | undefined;
   /** True where the platform has a GPU pool; default false. */
   readonly gpuPool?: boolean | undefined;
+  /** True where events are made by hand (`hanzo-fn dev`): what only a platform serves is taken as it is. */
+  readonly simulated?: boolean | undefined;
   /** The local engine cannot enforce `network.egress` and says so in a warning. */
   readonly engine?: "local" | "knative" | undefined;
   /** Overrides the manifest's name (`deploy --name`). */

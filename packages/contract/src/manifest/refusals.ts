@@ -4,7 +4,7 @@ import { runtimeName } from "./rules.ts";
 import type { RuntimeName } from "./types.ts";
 
 /** Runtimes this build can run. */
-export const SERVED_RUNTIMES: readonly RuntimeName[] = ["python", "typescript"];
+export const SERVED_RUNTIMES: readonly RuntimeName[] = ["python", "go", "rust", "typescript"];
 
 const servedTypes = Object.values(TRIGGER_KINDS)
   .filter((kind) => kind.served)
@@ -13,6 +13,8 @@ const servedTypes = Object.values(TRIGGER_KINDS)
 export interface RefusalOptions {
   /** True where the platform has a GPU pool. */
   readonly gpuPool?: boolean | undefined;
+  /** True where events are made by hand (`hanzo-fn dev`): what only a platform serves is taken as it is. */
+  readonly simulated?: boolean | undefined;
 }
 
 /** What is valid, but what this build or platform cannot serve. Nothing is accepted and silently ignored. */
@@ -29,6 +31,7 @@ export function refusals(value: unknown, options: RefusalOptions): Problem[] {
       error: "unsupported",
     });
   }
+  if (options.simulated === true) return problems;
   const resources = manifest["resources"] as Readonly<Record<string, unknown>> | null | undefined;
   if (resources?.["gpu"] !== undefined && options.gpuPool !== true) {
     problems.push({
