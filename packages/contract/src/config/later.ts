@@ -1,6 +1,6 @@
 import { bytes, choice, duration, flag, integer } from "../document/leaves.ts";
 import { later } from "./field.ts";
-import { anything, hidden, many, url, words } from "./leaves.ts";
+import { anything, many, words } from "./leaves.ts";
 
 /** Keys of the runtimes' images, which the local engine does not use. */
 export function LATER_RUNTIME(image: string, gpuImage?: string) {
@@ -15,7 +15,21 @@ export function LATER_RUNTIME(image: string, gpuImage?: string) {
   };
 }
 
-const http = () => url(["https", "http"]);
+/** Keys of triggers that this release does not serve. */
+export const LATER_TRIGGERS = {
+  group_prefix: later(() => words(64), {
+    fallback: "fn-",
+    printed: ["fn-"],
+    description: "Prefix of consumer groups.",
+  }),
+  cron: {
+    store: later(() => choice(["database"]), {
+      fallback: "database",
+      printed: ["database"],
+      description: "Where cron state is kept.",
+    }),
+  },
+} as const;
 
 /** Keys that HIP-60 or a later release of this platform gives a meaning. */
 export const LATER = {
@@ -30,44 +44,6 @@ export const LATER = {
       printed: ["fn.hanzo.ai"],
       description: "Domain of the functions' Knative Services.",
     }),
-  },
-  triggers: {
-    nats: {
-      url: later(() => url(["nats", "tls", "ws", "wss"]), {
-        env: ["NATS_URL"],
-        printed: ["${NATS_URL}"],
-        description: "NATS server of mq triggers.",
-      }),
-      credentials: {
-        user: later(() => words(256), { printed: ["functions-trigger"], description: "NATS user." }),
-        password: later(hidden, {
-          env: ["NATS_PASSWORD"],
-          printed: ["${NATS_PASSWORD}"],
-          secret: true,
-          description: "NATS password.",
-        }),
-      },
-    },
-    kafka: {
-      brokers: later(() => many(() => words(512), 1), {
-        env: ["KAFKA_BROKERS"],
-        printed: ["${KAFKA_BROKERS}"],
-        list: true,
-        description: "Kafka brokers of stream triggers.",
-      }),
-      group_prefix: later(() => words(64), {
-        fallback: "fn-",
-        printed: ["fn-"],
-        description: "Prefix of consumer groups.",
-      }),
-    },
-    cron: {
-      store: later(() => choice(["database"]), {
-        fallback: "database",
-        printed: ["database"],
-        description: "Where cron state is kept.",
-      }),
-    },
   },
   gpu_pool: {
     enabled: later(flag, {
@@ -118,26 +94,6 @@ export const LATER = {
       printed: ["7d"],
       description: "Oldest usable checkpoint.",
     }),
-  },
-  storage: {
-    url: later(http, {
-      env: ["OBJECT_STORAGE_URL"],
-      description: "S3 endpoint; without it blobs are files in the data directory.",
-    }),
-    region: later(() => words(64), { fallback: "us-east-1", description: "S3 region." }),
-    bucket: later(() => words(63), { fallback: "hanzo-functions", description: "S3 bucket." }),
-    access_key: later(() => words(256), {
-      env: ["OBJECT_STORAGE_ACCESS_KEY"],
-      description: "S3 access key.",
-    }),
-    secret_key: later(hidden, {
-      env: ["OBJECT_STORAGE_SECRET_KEY"],
-      secret: true,
-      description: "S3 secret key.",
-    }),
-  },
-  kv: {
-    url: later(hidden, { env: ["KV_URL"], secret: true, description: "Valkey or Redis of `ctx.kv`." }),
   },
   images: {
     registry: later(() => words(512), { description: "Registry that function images are pushed to." }),

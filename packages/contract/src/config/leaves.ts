@@ -43,6 +43,13 @@ export function databaseUrl(): Leaf<Secret> {
   );
 }
 
+/** The URL of a server, which may hold a password. */
+export function serverUrl(protocols: readonly string[]): Leaf<Secret> {
+  const rule = `must be a URL that begins with ${protocols.map((name) => `${name}://`).join(" or ")}`;
+  const begin = new RegExp(`^(${protocols.join("|")}):\\/\\/\\S+$`);
+  return hidden((value) => (begin.test(value) && URL.canParse(value) ? undefined : rule));
+}
+
 export function fraction(): Leaf<number> {
   return leaf<number>({
     json: { type: "number", minimum: 0, maximum: 1 },

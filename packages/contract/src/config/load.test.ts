@@ -189,6 +189,38 @@ database: {url: mysql://x}
   });
 });
 
+describe("what functions' services stand on", () => {
+  it("comes from the variables of the standard and of the neighbours", () => {
+    const env = {
+      VALKEY_URL: "redis://:x@kv:6379/0",
+      OBJECT_STORAGE_URL: "http://minio:9000",
+      MINIO_ROOT_USER: "minio",
+      MINIO_ROOT_PASSWORD: "pw",
+      NATS_URL: "nats://nats:4222",
+      KAFKA_BROKERS: "a:9092,b:9092",
+      KAFKA_TLS: "true",
+    };
+    const { kv, storage, triggers } = good({ env });
+    expect(kv.url?.reveal()).toBe(env.VALKEY_URL);
+    expect(storage).toMatchObject({ url: env.OBJECT_STORAGE_URL, accessKey: "minio", region: "us-east-1" });
+    expect(storage.secretKey?.reveal()).toBe("pw");
+    expect(triggers.nats.url?.reveal()).toBe(env.NATS_URL);
+    expect(triggers.kafka).toMatchObject({ brokers: ["a:9092", "b:9092"], tls: true });
+  });
+
+  it("comes from the more specific variable where there are several", () => {
+    const env = {
+      KV_URL: "redis://a",
+      REDIS_URL: "redis://b",
+      AWS_ACCESS_KEY_ID: "aws",
+      MINIO_ROOT_USER: "m",
+    };
+    const { kv, storage } = good({ env });
+    expect(kv.url?.reveal()).toBe("redis://a");
+    expect(storage.accessKey).toBe("aws");
+  });
+});
+
 describe("secrets in the configuration", () => {
   const planted = "pl4nted-v4lue";
 
@@ -204,9 +236,9 @@ describe("secrets in the configuration", () => {
     { text: `database: {url: "mysql://u:${planted}@db/x"}` },
     { text: "database: {url: '${X}'}", env: { X: `mysql://${planted}` } },
     { flags: { "database.url": `mysql://${planted}` } },
-    { text: `triggers: {nats: {credentials: {password: ${planted}}}}` },
-    { env: { NATS_PASSWORD: planted, KV_URL: planted } },
-    { text: `storage: {secret_key: ${planted}}` },
+    { text: `triggers: {nats: {url: "http://u:${planted}@nats"}}` },
+    { env: { NATS_URL: planted, KV_URL: planted } },
+    { text: `storage: {secret_key: [${planted}]}` },
     { text: "server: {api_port: '${X}'}", env: { X: planted } },
   ])("are in no problem and no warning: %j", (sources) => {
     const { warnings, problems } = load(sources);
@@ -221,17 +253,17 @@ describe("keys of later releases", () => {
       { path: "layer.port", line: 1, rule: "has no effect in this release" },
     ]);
     expect(load({ env: { GPU_POOL_ENABLED: "false" } })).toMatchObject({ warnings: [], problems: [] });
-    expect(load({ env: { NATS_URL: "nats://other:4222" } }).warnings).toHaveLength(1);
+    expect(load({ env: { GPU_POOL_ENABLED: "true" } }).warnings).toHaveLength(1);
   });
 
   it.each([
     "gpu_pool: {size: 5}",
     "layer: {port: 9999}",
-    "triggers: {nats: {url: nats://other:4222}}",
+    "triggers: {kafka: {group_prefix: other-}}",
     "knative: {namespace: other}",
     "snapshots: {max_age: 1d}",
     "runtimes: {python: {image: other}}",
-    "kv: {url: redis://x}",
+    "events: {task_retention: 1h}",
   ])("refuse `%s`", (text) => {
     expect(load({ text }).problems.map((item) => item.rule)).toEqual([
       "belongs to a later release: only its default is accepted",

@@ -12,6 +12,7 @@ import {
 } from "./field.ts";
 import { LATER, LATER_RUNTIME } from "./later.ts";
 import { databaseUrl, fraction, hidden, many, roles, url, words } from "./leaves.ts";
+import { SERVICES } from "./services.ts";
 
 const port = () => integer(0, 65_535);
 const count =
@@ -292,6 +293,7 @@ export const SECTIONS = {
     }),
     environment: field(() => words(64), { fallback: "development", description: "`env` of every log line." }),
   },
+  ...SERVICES,
   ...LATER,
 } as const;
 

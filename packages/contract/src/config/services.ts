@@ -1,0 +1,82 @@
+import { bytes, flag, integer } from "../document/leaves.ts";
+import { field, listOf, optional, secret, size } from "./field.ts";
+import { LATER_TRIGGERS } from "./later.ts";
+import { hidden, many, serverUrl, url, words } from "./leaves.ts";
+
+/** What `ctx.kv`, `ctx.storage`, `ctx.publish` and `ctx.model` stand on (HIP-28, HIP-32, HIP-55, HIP-30). */
+export const SERVICES = {
+  gateway: {
+    port: optional(() => integer(0, 65_535), {
+      description:
+        "Port on 127.0.0.1 where the gateway of `ctx.kv`, `ctx.storage`, `ctx.publish` and `ctx.model` listens besides its Unix socket; 0 takes a free one. Default: the socket alone.",
+    }),
+  },
+  kv: {
+    url: secret(() => serverUrl(["redis", "rediss", "valkey", "valkeys"]), {
+      env: ["KV_URL", "REDIS_URL", "VALKEY_URL"],
+      description: "Valkey or Redis of `ctx.kv`; without it the platform's database keeps it.",
+    }),
+    max_bytes_per_function: size(() => bytes({ min: 65_536 }), {
+      fallback: "64Mi",
+      description:
+        "Keys and values of one function, where the platform's database keeps them; beyond it 507.",
+    }),
+  },
+  storage: {
+    url: optional(() => url(["https", "http"]), {
+      env: ["OBJECT_STORAGE_URL"],
+      description: "S3 endpoint of `ctx.storage`; without it objects are files in the data directory.",
+    }),
+    region: field(() => words(64), { fallback: "us-east-1", description: "S3 region." }),
+    bucket: field(() => words(63), {
+      fallback: "hanzo-functions",
+      description: "S3 bucket of the platform; keys of functions lie in `data/<org>/<function>/`.",
+    }),
+    access_key: optional(() => words(256), {
+      env: ["OBJECT_STORAGE_ACCESS_KEY", "AWS_ACCESS_KEY_ID", "MINIO_ROOT_USER"],
+      description: "S3 access key.",
+    }),
+    secret_key: secret(hidden, {
+      env: ["OBJECT_STORAGE_SECRET_KEY", "AWS_SECRET_ACCESS_KEY", "MINIO_ROOT_PASSWORD"],
+      description: "S3 secret key.",
+    }),
+  },
+  models: {
+    path: optional(() => words(4096), {
+      description: "Directory with one directory per model, where `ctx.model` looks before the object store.",
+    }),
+  },
+  triggers: {
+    nats: {
+      url: secret(() => serverUrl(["nats", "tls", "ws", "wss"]), {
+        env: ["NATS_URL"],
+        description: "NATS server of `ctx.publish` to subjects that begin with `mq.`.",
+      }),
+      credentials: {
+        user: optional(() => words(256), { description: "NATS user." }),
+        password: secret(hidden, { env: ["NATS_PASSWORD"], description: "NATS password." }),
+      },
+    },
+    kafka: {
+      brokers: listOf(() => many(() => words(512)), {
+        fallback: [],
+        env: ["KAFKA_BROKERS"],
+        description: "Kafka brokers of `ctx.publish` to topics.",
+      }),
+      tls: field(flag, {
+        fallback: false,
+        env: ["KAFKA_TLS"],
+        description: "Whether Kafka is reached by TLS.",
+      }),
+      sasl: {
+        username: optional(() => words(256), {
+          env: ["KAFKA_SASL_USERNAME"],
+          description: "Kafka user (SASL/PLAIN).",
+        }),
+        password: secret(hidden, { env: ["KAFKA_SASL_PASSWORD"], description: "Kafka password." }),
+      },
+      group_prefix: LATER_TRIGGERS.group_prefix,
+    },
+    cron: LATER_TRIGGERS.cron,
+  },
+} as const;
