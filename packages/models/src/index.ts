@@ -1,0 +1,1 @@
+export { EXPORTED_MODEL_TYPES, exportGraphs } from "./export.ts";
