@@ -10,7 +10,7 @@ import type {
   TriggerJson,
 } from "@hanzo-fn/contract/api";
 import type { RevisionStatus } from "@hanzo-fn/engine";
-import type { FunctionAggregate, FunctionRow, RevisionRow, TriggerRow } from "@hanzo-fn/store";
+import type { FunctionAggregate, FunctionRow, RevisionRow, StoredFailure, TriggerRow } from "@hanzo-fn/store";
 
 /** What presenting needs besides rows. */
 export interface View {
@@ -38,6 +38,20 @@ export function paginationOf(page: number, pageSize: number, total: number): Pag
   return { page, pageSize, total, totalPages, hasNext: page < totalPages, hasPrev: page > 1 };
 }
 
+function failureJson({
+  code,
+  message,
+  logTail,
+  details,
+}: StoredFailure): NonNullable<RevisionJson["failure"]> {
+  return {
+    code,
+    message,
+    log_tail: [...logTail],
+    ...(details === undefined ? {} : { details: details.map((detail) => ({ ...detail })) }),
+  };
+}
+
 export function revisionJson(row: RevisionRow, view: View): RevisionJson {
   const status = view.status(row);
   const failure = row.failure ?? status?.failure;
@@ -51,9 +65,7 @@ export function revisionJson(row: RevisionRow, view: View): RevisionJson {
     percent: row.percent,
     source_digest: row.sourceDigest,
     ...(row.imageDigest === null ? {} : { image_digest: row.imageDigest }),
-    ...(failure === undefined || failure === null
-      ? {}
-      : { failure: { code: failure.code, message: failure.message, log_tail: [...failure.logTail] } }),
+    ...(failure === undefined || failure === null ? {} : { failure: failureJson(failure) }),
     warnings: [...row.warnings],
     phases_ms: { ...row.phasesMs },
     created_at: row.createdAt.toISOString(),

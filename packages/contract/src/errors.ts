@@ -76,6 +76,8 @@ export interface ErrorDetail {
   readonly line?: number;
   readonly column?: number;
   readonly value?: unknown;
+  /** The source around the place, lines with their numbers, for a compiler's message. */
+  readonly excerpt?: string;
   /** What the rule is, in words. */
   readonly rule: string;
   readonly suggestion?: string;

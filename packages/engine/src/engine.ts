@@ -1,4 +1,4 @@
-import type { ErrorCode, PlatformError, Secret } from "@hanzo-fn/contract";
+import type { ErrorCode, ErrorDetail, PlatformError, Secret } from "@hanzo-fn/contract";
 
 /** Names one revision everywhere below the API. `key` is `<org>/<revision name>`, unique in the deployment. */
 export interface RevisionRef {
@@ -67,6 +67,8 @@ export interface RevisionFailure {
   readonly message: string;
   /** The last lines the code logged, oldest first. */
   readonly logTail: readonly string[];
+  /** For `build_failed`: where in the source, with an excerpt. */
+  readonly details?: readonly ErrorDetail[] | undefined;
   /** RFC 3339. */
   readonly at?: string | undefined;
 }

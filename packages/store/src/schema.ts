@@ -1,4 +1,4 @@
-import type { ErrorCode, RouteAuth } from "@hanzo-fn/contract";
+import type { ErrorCode, ErrorDetail, RouteAuth } from "@hanzo-fn/contract";
 import type { ColumnType, Generated, JSONColumnType, Selectable } from "kysely";
 import type { JsonObject } from "./json.ts";
 
@@ -35,6 +35,7 @@ export interface StoredFailure {
   readonly code: ErrorCode;
   readonly message: string;
   readonly logTail: readonly string[];
+  readonly details?: readonly ErrorDetail[] | undefined;
 }
 
 export type TriggerState = "active" | "paused" | "blocked" | "deleting";

@@ -12,6 +12,7 @@ const errorDetail = z.object({
   line: z.int().optional(),
   column: z.int().optional(),
   value: z.unknown().optional(),
+  excerpt: z.string().optional(),
   rule: z.string(),
   suggestion: z.string().optional(),
   error: errorCode.optional(),
@@ -37,7 +38,12 @@ export const trafficTargetSchema = z
   .meta({ id: "TrafficTarget" });
 
 const failureSchema = z
-  .object({ code: errorCode, message: z.string(), log_tail: z.array(z.string()) })
+  .object({
+    code: errorCode,
+    message: z.string(),
+    log_tail: z.array(z.string()),
+    details: z.array(errorDetail).optional(),
+  })
   .meta({ id: "RevisionFailure", description: "Why a revision cannot serve." });
 
 const revisionState = z.enum(["pending", "building", "starting", "ready", "failed"]);

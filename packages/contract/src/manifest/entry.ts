@@ -12,12 +12,12 @@ const FORMS: Readonly<Record<RuntimeName, { pattern: RegExp; rule: string }>> = 
     rule: "must be `file.export` for the runtime typescript, for example handler.webhook",
   },
   go: {
-    pattern: /^([A-Za-z_][A-Za-z0-9_]*\.)?[A-Z][A-Za-z0-9_]*$/,
-    rule: "must be an exported `Func` or `file.Func` for the runtime go, for example Classify",
+    pattern: /^((?:[A-Za-z0-9_-][A-Za-z0-9_.-]*\/)*[A-Za-z0-9_-]+\.)?[A-Z][A-Za-z0-9_]*$/,
+    rule: "must be an exported `Func`, `handler.Func` or `sub/dir.Func` for the runtime go, for example Classify",
   },
   rust: {
-    pattern: /^[A-Za-z_][A-Za-z0-9_]*((::|\.)[A-Za-z_][A-Za-z0-9_]*)+$/,
-    rule: "must be `module::function` for the runtime rust, for example handler::transcribe",
+    pattern: /^[A-Za-z_][A-Za-z0-9_]*((::|\.)[A-Za-z_][A-Za-z0-9_]*)*$/,
+    rule: "must be `module::function`, or a `function` of src/lib.rs, for the runtime rust, for example handler::transcribe",
   },
 };
 

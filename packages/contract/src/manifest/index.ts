@@ -1,7 +1,6 @@
 export { toCanonicalJson, toCanonicalYaml } from "./canonical.ts";
 export { canonicalJson, manifestIdentity, revisionFields, revisionIdentity } from "./identity.ts";
 export { MAX_MANIFEST_BYTES, parseManifest, type ManifestOptions, type ManifestResult } from "./parse.ts";
-export { SERVED_RUNTIMES } from "./refusals.ts";
 export { isReservedVariable, type RuntimeLimits } from "./rules.ts";
 export { manifestSchema, MAX_TIMEOUT_MS } from "./schema.ts";
 export { isTriggerType, TRIGGER_KINDS, triggerKey } from "./triggers/index.ts";

@@ -167,18 +167,6 @@ triggers:
 
 describe("what this build cannot serve", () => {
   it.each([
-    [
-      "the runtime go",
-      VALID.replace("typescript", "go").replace("handler.webhook", "Classify"),
-      "runtime",
-      2,
-    ],
-    [
-      "the runtime rust",
-      VALID.replace("typescript", "rust").replace("handler.webhook", "handler::run"),
-      "runtime",
-      2,
-    ],
     ["an mq trigger", `${HEAD}\ntriggers: [{type: mq, source: mq.a.b}]`, "triggers[0].type", 5],
     ["a stream trigger", `${HEAD}\ntriggers: [{type: stream, topic: t}]`, "triggers[0].type", 5],
     ["a cron trigger", `${HEAD}\ntriggers: [{type: cron, schedule: "@daily"}]`, "triggers[0].type", 5],
@@ -190,6 +178,17 @@ describe("what this build cannot serve", () => {
     expect([error.code, error.status]).toEqual(["unsupported", 422]);
     expect(error.details).toMatchObject([{ path, line, error: "unsupported" }]);
     expect(error.details?.[0]?.rule).toContain("this build does not");
+  });
+
+  it("refuses a runtime that the platform lacks with 422 unsupported and the reason", () => {
+    const text = VALID.replace("typescript", "go").replace("handler.webhook", "Classify");
+    const result = parseManifest(text, { unavailable: { go: "Go is not installed" } });
+    if (result.ok) throw new Error("it was accepted");
+    expect([result.error.code, result.error.status]).toEqual(["unsupported", 422]);
+    expect(result.error.details).toMatchObject([
+      { path: "runtime", line: 2, rule: "this platform cannot run the runtime go: Go is not installed" },
+    ]);
+    expect(parseManifest(text).ok).toBe(true);
   });
 
   it("refuses a GPU without a pool with 422 gpu_unavailable", () => {
@@ -240,6 +239,8 @@ describe("names, versions and entries", () => {
     ["typescript", "src/handler.webhook"],
     ["go", "Classify"],
     ["go", "handler.Classify"],
+    ["go", "sub/dir.Classify"],
+    ["rust", "transcribe"],
     ["rust", "handler::transcribe"],
     ["rust", "handler.transcribe"],
   ])("accepts for %s the entry %s", (runtime, entry) => {
@@ -258,7 +259,10 @@ describe("names, versions and entries", () => {
     ["typescript", "/etc/handler.run"],
     ["typescript", "../up/handler.run"],
     ["go", "classify"],
-    ["rust", "transcribe"],
+    ["go", "../up.Classify"],
+    ["go", "/etc/up.Classify"],
+    ["rust", "a/b"],
+    ["rust", "handler.rs"],
   ])("refuses for %s the entry %s", (runtime, entry) => {
     const error = refused(VALID.replace("typescript", runtime).replace("handler.webhook", entry));
     const details = (error.details ?? []).filter((item) => item.error === undefined);

@@ -2,7 +2,7 @@ import { detail, inOrder, toProblems, type Problem } from "../document/issues.ts
 import { readYaml, type SourceDocument } from "../document/read.ts";
 import { PlatformError, type ErrorCode, type ErrorDetail } from "../errors.ts";
 import { fillManifest } from "./fill.ts";
-import { refusals } from "./refusals.ts";
+import { refusals, type RefusalOptions } from "./refusals.ts";
 import { crossFieldProblems, type RuleOptions } from "./rules.ts";
 import { manifestSchema } from "./schema.ts";
 import type { Manifest } from "./types.ts";
@@ -16,6 +16,8 @@ export interface ManifestOptions extends RuleOptions {
   readonly limits?: { readonly maxManifestBytes?: number | undefined } | undefined;
   /** True where the platform has a GPU pool; default false. */
   readonly gpuPool?: boolean | undefined;
+  /** Runtimes that this platform cannot run, and why. */
+  readonly unavailable?: RefusalOptions["unavailable"];
   /** True where events are made by hand (`hanzo-fn dev`): what only a platform serves is taken as it is. */
   readonly simulated?: boolean | undefined;
   /** The local engine cannot enforce `network.egress` and says so in a warning. */

@@ -3,9 +3,6 @@ import { isTriggerType, TRIGGER_KINDS } from "./triggers/index.ts";
 import { runtimeName } from "./rules.ts";
 import type { RuntimeName } from "./types.ts";
 
-/** Runtimes this build can run. */
-export const SERVED_RUNTIMES: readonly RuntimeName[] = ["python", "go", "rust", "typescript"];
-
 const servedTypes = Object.values(TRIGGER_KINDS)
   .filter((kind) => kind.served)
   .map((kind) => kind.type);
@@ -13,6 +10,8 @@ const servedTypes = Object.values(TRIGGER_KINDS)
 export interface RefusalOptions {
   /** True where the platform has a GPU pool. */
   readonly gpuPool?: boolean | undefined;
+  /** Runtimes that this platform cannot run, and why, in words for a user. */
+  readonly unavailable?: Readonly<Partial<Record<RuntimeName, string>>> | undefined;
   /** True where events are made by hand (`hanzo-fn dev`): what only a platform serves is taken as it is. */
   readonly simulated?: boolean | undefined;
 }
@@ -23,11 +22,13 @@ export function refusals(value: unknown, options: RefusalOptions): Problem[] {
   const manifest = value as Readonly<Record<string, unknown>>;
   const problems: Problem[] = [];
   const runtime = runtimeName(manifest["runtime"]);
-  if (runtime !== undefined && !SERVED_RUNTIMES.includes(runtime)) {
+  const lacking = runtime === undefined ? undefined : options.unavailable?.[runtime];
+  if (lacking !== undefined) {
+    const rule = `this platform cannot run the runtime ${runtime}: ${lacking}`;
     problems.push({
       path: ["runtime"],
-      rule: `this build does not serve the runtime ${runtime}`,
-      suggestion: `use one of ${SERVED_RUNTIMES.join(", ")}`,
+      rule,
+      suggestion: "hanzo-fn doctor, on the platform's machine, says what is there",
       error: "unsupported",
     });
   }

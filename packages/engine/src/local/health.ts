@@ -46,7 +46,8 @@ export class Health {
     const error = platformError(desired, cause);
     const logTail = cause instanceof StartError ? cause.logTail : [];
     const at = new Date(this.#clock.now()).toISOString();
-    const shown = { code: error.code, message: error.message, logTail, at };
+    const details = error.details === undefined ? {} : { details: error.details };
+    const shown = { code: error.code, message: error.message, logTail, ...details, at };
     this.#failure = { shown, error, atMs: this.#clock.monotonic() };
     return error;
   }
