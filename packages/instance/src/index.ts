@@ -1,3 +1,4 @@
+export { bootEnvironment } from "./boot-environment.ts";
 export * from "./cgroup.ts";
 export * from "./instance.ts";
 export * from "./ledger.ts";

@@ -78,20 +78,25 @@ export interface InstanceSpec {
   readonly prefix?: readonly string[] | undefined;
   /** How long SIGTERM lets running calls go on. */
   readonly drainMs: number;
-  /** From spawn to the first answered ping. */
+  /**
+   * What makes it up: an answered ping of a generic worker, or, for an executable that holds server and code, that it
+   * listens, since it listens only when its code is there. Default `ping`.
+   */
+  readonly upWhen?: "ping" | "listening" | undefined;
+  /** From spawn to being up. */
   readonly bootTimeoutMs: number;
   readonly logLimits?: LogLimits | undefined;
   readonly onLine: (line: InstanceLine) => void;
   readonly clock: Clock;
 }
 
-/** One runtime process, from its first answered ping on. */
+/** One runtime process, from when it is up. */
 export interface InstanceProcess {
   readonly id: string;
   readonly pid: number;
   readonly address: { readonly kind: "unix"; readonly path: string };
   readonly uid: number | undefined;
-  /** From spawn to the first answered ping. */
+  /** From spawn to being up. */
   readonly bootMs: number;
   /** False from the exit of the process on; `exited` resolves a little later. */
   readonly alive: boolean;
@@ -120,6 +125,16 @@ export class InstanceGoneError extends Error {
   readonly exit: ExitInfo;
   constructor(message: string, exit: ExitInfo) {
     super(message);
+    this.exit = exit;
+  }
+}
+
+/** The process did not come up within its time, and was ended. */
+export class BootTimeoutError extends Error {
+  override readonly name = "BootTimeoutError";
+  readonly exit: ExitInfo;
+  constructor(bootTimeoutMs: number, exit: ExitInfo) {
+    super(`the runtime did not listen within ${bootTimeoutMs} ms`);
     this.exit = exit;
   }
 }

@@ -6,6 +6,7 @@ import { join } from "node:path";
 import type { Readable, Writable } from "node:stream";
 import { callControl } from "./control.ts";
 import {
+  BootTimeoutError,
   InstanceGoneError,
   type ExitInfo,
   type InstanceProcess,
@@ -15,12 +16,15 @@ import {
   type SpecialiseResult,
 } from "./instance.ts";
 import { recordProcess } from "./ledger.ts";
+import { isListening } from "./listening.ts";
 import { DEFAULT_LOG_LIMITS, readOutput, type Output } from "./output.ts";
 import { processTree, processesOf, residentBytes, signalProcess } from "./processes.ts";
 
 /** sockaddr_un holds 108 bytes with its final zero. */
 const MAX_SOCKET_PATH_BYTES = 107;
 const BOOT_POLL_MS = 5;
+/** Compiled code listens within milliseconds, and a look costs a failed connect. */
+const LISTEN_POLL_MS = 1;
 /** How long output is awaited after the exit; a descendant that escaped may hold the pipe open. */
 const OUTPUT_GRACE_MS = 250;
 
@@ -238,15 +242,18 @@ class RuntimeProcess implements InstanceProcess {
   }
 
   async waitUntilUp(signal: AbortSignal): Promise<void> {
-    const { clock, bootTimeoutMs } = this.#spec;
+    const { clock, bootTimeoutMs, upWhen } = this.#spec;
+    const listens = upWhen === "listening";
+    const isUp = listens ? () => isListening(this.#places.socket) : () => this.ping(bootTimeoutMs);
+    const pollMs = listens ? LISTEN_POLL_MS : BOOT_POLL_MS;
     const started = clock.monotonic();
     const until = AbortSignal.any([signal, this.#gone.signal]);
-    while (!(await this.ping(bootTimeoutMs))) {
+    while (!(await isUp())) {
       until.throwIfAborted();
       if (clock.monotonic() - started > bootTimeoutMs) {
-        throw new Error(`the runtime did not listen within ${bootTimeoutMs} ms`);
+        throw new BootTimeoutError(bootTimeoutMs, await this.kill());
       }
-      await clock.sleep(BOOT_POLL_MS, until);
+      await clock.sleep(pollMs, until);
     }
     this.bootMs = clock.monotonic() - started;
   }
@@ -268,8 +275,8 @@ function readSpecialiseAnswer(status: number, body: string): SpecialiseResult {
 }
 
 /**
- * Starts a generic runtime process and waits for its first answered ping. Rejects with the signal's reason, with
- * `InstanceGoneError` where the process ended instead, or with the error of the spawn; nothing is left then.
+ * Starts a runtime process and waits until it is up. Rejects with the signal's reason, with `InstanceGoneError` where
+ * the process ended instead, with `BootTimeoutError`, or with the error of the spawn; nothing is left then.
  */
 export async function startInstance(spec: InstanceSpec, signal: AbortSignal): Promise<InstanceProcess> {
   signal.throwIfAborted();

@@ -86,22 +86,26 @@ export function createLocalEngine(
     const launch = runtimes[runtime];
     if (!machine || !launch) throw new Error(`the engine does not run, or knows no runtime ${runtime}`);
     const uid = want.separate && machine.isolation.separated.has(runtime) ? uids.take() : undefined;
-    let onLine = (line: InstanceLine): void =>
-      log.debug("a generic worker wrote a line", { runtime, line: line.msg });
+    const { program } = want;
+    let onLine =
+      program?.onLine ??
+      ((line: InstanceLine): void => log.debug("a generic worker wrote a line", { runtime, line: line.msg }));
     try {
       const process = await startInstance(
         {
           id: random(4),
-          command: launch.command,
-          args: launch.args,
-          env: launch.env,
+          command: program?.command ?? launch.command,
+          args: program === undefined ? launch.args : [],
+          env: { ...launch.env, ...program?.env },
           socketDir: machine.places.instances,
           ledgerDir: machine.places.ledger,
           uid,
           memory: machine.memory,
           prefix: machine.isolation.prefix(uid !== undefined),
           drainMs: options.stopGraceMs,
-          bootTimeoutMs: options.bootTimeoutMs,
+          memoryBytes: program?.memoryBytes,
+          upWhen: program === undefined ? "ping" : "listening",
+          bootTimeoutMs: program?.timeoutMs ?? options.bootTimeoutMs,
           onLine: (line) => onLine(line),
           clock,
         },
@@ -118,9 +122,11 @@ export function createLocalEngine(
   const boot = (runtime: string, want: BootOptions, signal: AbortSignal): Promise<Worker> =>
     gate(signal, () => bootNow(runtime, want, signal));
 
-  const available = Object.entries(runtimes).filter(([, launch]) => launch.unavailable === undefined);
+  const generic = Object.entries(runtimes).filter(
+    ([, launch]) => launch.unavailable === undefined && launch.compiled !== true,
+  );
   const sizes = new Map(
-    available.map(([name]) => [name, options.warmWorkers[name] ?? options.warmWorkersDefault]),
+    generic.map(([name]) => [name, options.warmWorkers[name] ?? options.warmWorkersDefault]),
   );
   const pool = createWarmPool({ boot, clock, log }, sizes);
   const starter = createStarter(

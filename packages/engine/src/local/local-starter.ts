@@ -1,12 +1,27 @@
 import { PlatformError } from "@hanzo-fn/contract";
-import { InstanceGoneError, type ExitInfo, type SpecialiseResult } from "@hanzo-fn/instance";
+import {
+  bootEnvironment,
+  BootTimeoutError,
+  InstanceGoneError,
+  type ExitInfo,
+  type SpecialiseBody,
+  type SpecialiseResult,
+} from "@hanzo-fn/instance";
 import type { Clock } from "@hanzo-fn/lifecycle";
 import type { DesiredRevision, ResolveSecrets } from "../engine.ts";
 import { describeExit, errorOf, explainExit, lastLines } from "./explain.ts";
 import { readableByOthers } from "./isolation.ts";
 import type { RuntimeLaunch } from "./launch.ts";
 import type { BootOptions, WarmPool, Worker } from "./pool.ts";
-import { specialiseBody, StartError, type Prepare, type Starter, type WorkingCopy } from "./starter.ts";
+import {
+  specialiseBody,
+  StartError,
+  type Prepare,
+  type StartedInstance,
+  type Starter,
+  type StartRequest,
+  type WorkingCopy,
+} from "./starter.ts";
 
 interface StarterDeps {
   readonly runtimes: Readonly<Record<string, RuntimeLaunch>>;
@@ -23,24 +38,30 @@ interface StarterDeps {
 
 const LOAD_TIMEOUT = Symbol("load timeout");
 
-/** Boot, or a worker of the warm pool, then `specialise`. */
+/** Boot, or a worker of the warm pool, then `specialise`; compiled code is started with all that it needs. */
 export function createStarter(deps: StarterDeps, options: { readonly loadTimeoutMs: number }): Starter {
   const { clock } = deps;
 
+  /** Whether other users can read all of the copy; where they cannot, its instances run as the platform's own. */
+  const readable = (desired: DesiredRevision, { dir, paths, executable }: WorkingCopy): boolean => {
+    const needed = [dir, ...paths, ...(executable === undefined ? [] : [executable])];
+    const hidden = deps.isSeparated(desired.runtime)
+      ? needed.find((path) => !readableByOthers(path))
+      : undefined;
+    if (hidden !== undefined) deps.onShared(desired, hidden);
+    return hidden === undefined;
+  };
+
   const takeWorker = async (
     desired: DesiredRevision,
-    copy: WorkingCopy,
+    separate: boolean,
     signal: AbortSignal,
   ): Promise<{ worker: Worker; bootMs: number }> => {
     const { runtime } = desired;
-    const hidden = deps.isSeparated(runtime)
-      ? [copy.dir, ...copy.paths].find((path) => !readableByOthers(path))
-      : undefined;
-    if (hidden !== undefined) deps.onShared(desired, hidden);
-    const warm = hidden === undefined ? deps.pool.take(runtime) : undefined;
+    const warm = separate ? deps.pool.take(runtime) : undefined;
     if (warm) return { worker: warm, bootMs: 0 };
     const begin = clock.monotonic();
-    const worker = await deps.boot(runtime, { separate: hidden === undefined }, signal);
+    const worker = await deps.boot(runtime, { separate }, signal);
     return { worker, bootMs: clock.monotonic() - begin };
   };
 
@@ -62,25 +83,58 @@ export function createStarter(deps: StarterDeps, options: { readonly loadTimeout
     }
   };
 
+  const specialiseWorker = async (
+    { desired, copy, instance, onLine }: StartRequest,
+    body: SpecialiseBody,
+    signal: AbortSignal,
+  ): Promise<StartedInstance> => {
+    const { worker, bootMs } = await takeWorker(desired, readable(desired, copy), signal);
+    const begin = clock.monotonic();
+    try {
+      worker.attach(onLine);
+      limitMemory(worker, desired);
+      const result = await load(worker, body, signal);
+      if (!result.ok) throw refused(desired, result, worker.process.logTail());
+      return { process: worker.process, bootMs, loadMs: clock.monotonic() - begin };
+    } catch (error) {
+      const exit = await worker.process.kill();
+      throw explainStart(desired, error, { exit, instance, loadTimeoutMs: options.loadTimeoutMs });
+    } finally {
+      deps.pool.refill(desired.runtime);
+    }
+  };
+
+  /** Compiled code: its loading is the start of its process. */
+  const startProgram = async (
+    { desired, copy, instance, onLine }: StartRequest,
+    body: SpecialiseBody,
+    signal: AbortSignal,
+  ): Promise<StartedInstance> => {
+    const program = {
+      command: copy.executable ?? "",
+      env: bootEnvironment(body),
+      memoryBytes: desired.memoryBytes,
+      timeoutMs: options.loadTimeoutMs,
+      onLine,
+    };
+    const begin = clock.monotonic();
+    try {
+      const boot = { separate: readable(desired, copy), program };
+      const { process } = await deps.boot(desired.runtime, boot, signal);
+      return { process, bootMs: clock.monotonic() - begin, loadMs: 0 };
+    } catch (error) {
+      throw explainStart(desired, error, { instance, loadTimeoutMs: options.loadTimeoutMs });
+    }
+  };
+
   return {
     prepare: (desired, signal) => deps.prepare(checkRuntime(deps.runtimes, desired), signal),
-    async start({ desired, copy, instance, onLine }, signal) {
+    async start(request, signal) {
+      const { desired, copy, instance } = request;
       const secrets = await deps.resolveSecrets(desired.ref, Object.values(desired.secrets), signal);
       const body = specialiseBody(desired, copy, instance, secrets);
-      const { worker, bootMs } = await takeWorker(desired, copy, signal);
-      const begin = clock.monotonic();
-      try {
-        worker.attach(onLine);
-        limitMemory(worker, desired);
-        const result = await load(worker, body, signal);
-        if (!result.ok) throw refused(desired, result, worker.process.logTail());
-        return { process: worker.process, bootMs, loadMs: clock.monotonic() - begin };
-      } catch (error) {
-        const exit = await worker.process.kill();
-        throw explainStart(desired, error, { exit, instance, loadTimeoutMs: options.loadTimeoutMs });
-      } finally {
-        deps.pool.refill(desired.runtime);
-      }
+      const compiled = deps.runtimes[desired.runtime]?.compiled === true;
+      return (compiled ? startProgram : specialiseWorker)(request, body, signal);
     },
   };
 }
@@ -123,14 +177,15 @@ function refused(
 function explainStart(
   desired: DesiredRevision,
   error: unknown,
-  known: { readonly exit: ExitInfo; readonly instance: string; readonly loadTimeoutMs: number },
+  known: { readonly exit?: ExitInfo; readonly instance: string; readonly loadTimeoutMs: number },
 ): unknown {
   if (error instanceof StartError) return error;
   const { exit, instance } = known;
-  if (error instanceof PlatformError) return new StartError(error, exit.logTail);
-  if (error === LOAD_TIMEOUT) {
+  if (error instanceof PlatformError) return new StartError(error, exit?.logTail ?? []);
+  const late = error instanceof BootTimeoutError ? error.exit : exit;
+  if (error === LOAD_TIMEOUT || (error instanceof BootTimeoutError && exit === undefined)) {
     const message = `the code did not finish loading within ${known.loadTimeoutMs / 1000} s`;
-    return new StartError(errorOf(desired, "load_failed", message), exit.logTail);
+    return new StartError(errorOf(desired, "load_failed", message), late?.logTail ?? []);
   }
   if (!(error instanceof InstanceGoneError)) return error;
   const gone = error.exit;

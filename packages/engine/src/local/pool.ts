@@ -11,6 +11,16 @@ export interface Worker {
 export interface BootOptions {
   /** Run as a uid of its own, where the runtime can. */
   readonly separate: boolean;
+  /** Compiled code: started in place of the runtime's command, with everything that it needs in its environment. */
+  readonly program?: Program | undefined;
+}
+
+export interface Program {
+  readonly command: string;
+  readonly env: Readonly<Record<string, string>>;
+  readonly memoryBytes: number;
+  readonly timeoutMs: number;
+  readonly onLine: (line: InstanceLine) => void;
 }
 
 /** Boots generic workers, and keeps some ready per runtime. */

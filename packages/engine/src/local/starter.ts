@@ -15,6 +15,8 @@ export interface WorkingCopy {
   readonly entry: string;
   /** Directories for the module search path, in order. */
   readonly paths: readonly string[];
+  /** Absolute path of the function's own program; set for compiled runtimes, and only for them. */
+  readonly executable?: string | undefined;
 }
 
 /** Makes, or finds, the working copy. Throws `build_failed` and kin. Called again when an instance has to start anew. */
@@ -27,18 +29,17 @@ export interface StartedInstance {
   readonly loadMs: number;
 }
 
+export interface StartRequest {
+  readonly desired: DesiredRevision;
+  readonly copy: WorkingCopy;
+  readonly instance: string;
+  readonly onLine: (line: InstanceLine) => void;
+}
+
 /** Starts one instance of a revision; knows nothing of scaling. Rejects with `StartError`. */
 export interface Starter {
   prepare: Prepare;
-  start(
-    request: {
-      readonly desired: DesiredRevision;
-      readonly copy: WorkingCopy;
-      readonly instance: string;
-      readonly onLine: (line: InstanceLine) => void;
-    },
-    signal: AbortSignal,
-  ): Promise<StartedInstance>;
+  start(request: StartRequest, signal: AbortSignal): Promise<StartedInstance>;
 }
 
 /** An instance did not come up: the error for the caller, and what the code logged before. */
