@@ -1,6 +1,7 @@
 import {
   request as httpRequest,
   type Agent,
+  type ClientRequest,
   type IncomingHttpHeaders,
   type IncomingMessage,
 } from "node:http";
@@ -51,6 +52,23 @@ export function open(socketPath: string, request: Request): Promise<IncomingMess
     outgoing.on("error", reject);
     outgoing.end(body);
   });
+}
+
+/** A call whose body the test writes to `outgoing`, piece by piece, while it reads the answer. */
+export function openStream(
+  socketPath: string,
+  path: string,
+): { readonly outgoing: ClientRequest; readonly answer: Promise<IncomingMessage> } {
+  const outgoing = httpRequest({
+    socketPath,
+    method: "POST",
+    path,
+    signal: AbortSignal.timeout(LIMIT_MS),
+  });
+  const answer = new Promise<IncomingMessage>((resolve, reject) => {
+    outgoing.on("response", resolve).on("error", reject);
+  });
+  return { outgoing, answer };
 }
 
 /** Sends a request and reads the whole answer; rejects where the connection is cut before its end. */

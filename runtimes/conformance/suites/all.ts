@@ -7,6 +7,12 @@ import { endSuite } from "./end.ts";
 import { faultsSuite } from "./faults.ts";
 import { logsSuite } from "./logs.ts";
 import { requestSuite } from "./request.ts";
+import { bodiesSuite } from "./bodies.ts";
+import { eventsSuite } from "./events.ts";
+import { socketSuite } from "./socket.ts";
+import { gatewaySuite } from "./gateway.ts";
+import { sizesSuite } from "./sizes.ts";
+import { harmSuite } from "./harm.ts";
 import { specialiseSuite } from "./specialise.ts";
 import { streamsSuite } from "./streams.ts";
 
@@ -16,9 +22,15 @@ const SUITES: ReadonlyArray<(language: Language) => void> = [
   requestSuite,
   answersSuite,
   streamsSuite,
+  bodiesSuite,
+  eventsSuite,
+  socketSuite,
+  gatewaySuite,
+  sizesSuite,
   faultsSuite,
   cancelSuite,
   logsSuite,
+  harmSuite,
   endSuite,
 ];
 
