@@ -34,6 +34,11 @@ export const COMMANDS: readonly Entry[] = [
     load: async () => (await import("./commands/describe.ts")).describe,
   },
   {
+    name: "dev",
+    summary: "Run a function here and serve every save at once",
+    load: async () => (await import("./commands/dev.ts")).dev,
+  },
+  {
     name: "doctor",
     summary: "Check this machine and the platform",
     load: async () => (await import("./commands/doctor.ts")).doctor,

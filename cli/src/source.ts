@@ -19,7 +19,15 @@ const LEFT_OUT = new Set([
   ".mypy_cache",
   ".DS_Store",
   ".hanzo",
+  // For `hanzo-fn dev` on the author's own machine.
+  ".env",
+  ".secrets.env",
 ]);
+
+/** Whether a file or folder of this name is never part of a function. */
+export function isLeftOut(name: string): boolean {
+  return LEFT_OUT.has(name) || name.endsWith(".pyc");
+}
 
 export interface SourceFile {
   /** Relative, with `/`. */
@@ -57,7 +65,7 @@ export async function listSource(root: string): Promise<SourceFile[]> {
     for (const entry of await readdir(folder, { withFileTypes: true })) {
       const absolute = join(folder, entry.name);
       const path = relative(root, absolute).split(sep).join("/");
-      if (LEFT_OUT.has(entry.name) || entry.name.endsWith(".pyc") || ignored(path)) continue;
+      if (isLeftOut(entry.name) || ignored(path)) continue;
       if (entry.isDirectory()) {
         await walk(absolute);
         continue;
