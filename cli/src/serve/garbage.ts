@@ -6,6 +6,8 @@ import type { Logger } from "@hanzo-fn/telemetry";
 const EVERY_MS = 600_000;
 /** A deploy puts its archive before its row; this is longer than any deploy takes between the two. */
 const GRACE_MS = 3_600_000;
+/** Expired keys that one statement removes. */
+const KV_SWEEP = 1000;
 const FIGURES_KEPT_MS = 30 * 86_400_000;
 
 export interface GarbageParts {
@@ -17,7 +19,7 @@ export interface GarbageParts {
   readonly log: Logger;
 }
 
-/** One sweep: blobs that no row refers to, builds of revisions that are gone, old figures. */
+/** One sweep: blobs that no row refers to, builds of revisions that are gone, expired keys, old figures. */
 export async function sweepOnce(parts: GarbageParts, graceMs: number, signal: AbortSignal): Promise<void> {
   const { store, blobs, clock, log } = parts;
   const now = clock.now();
@@ -37,6 +39,7 @@ export async function sweepOnce(parts: GarbageParts, graceMs: number, signal: Ab
     log.info("garbage collected", { blobs: collected.deleted.length, bytes: collected.bytes });
   }
   await parts.collectBuilds();
+  while (!signal.aborted && (await store.kv.sweep(KV_SWEEP)) === KV_SWEEP);
   await store.sweep({ figuresBefore: new Date(now - FIGURES_KEPT_MS) });
 }
 

@@ -4,6 +4,7 @@ import {
   createLocalEngine,
   defaultRunDir,
   defaultUids,
+  type Gateway,
   KNATIVE_DEFAULTS,
   type LocalEngine,
 } from "@hanzo-fn/engine";
@@ -38,14 +39,19 @@ function engineOptions({ local, limits }: Config, uids: UidRange) {
   };
 }
 
+/** Sockets of this machine's instances and of the gateway. */
+export function runDirOf({ dir }: Pick<Parts, "dir">): string {
+  return defaultRunDir(tmpdir(), dir.root);
+}
+
 /** The local engine with its runtimes and its builder. */
 export async function openLocalEngine(
   { config, dir, blobs, secrets, clock, log }: Parts,
-  logs: LogSink,
+  { logs, gateway }: { readonly logs: LogSink; readonly gateway: Gateway },
   signal: AbortSignal,
 ): Promise<{ engine: LocalEngine; builds: Builds }> {
   const runtimes = await installRuntimes(dir.runtimes, config.local, signal);
-  const runDir = defaultRunDir(tmpdir(), dir.root);
+  const runDir = runDirOf({ dir });
   const uids = uidRange(config, runDir);
   const builds = await openBuilds({ config, dir, blobs, runtimes, uid: uids.base, clock, log });
   const engine = createLocalEngine(
@@ -53,6 +59,7 @@ export async function openLocalEngine(
       runtimes: runtimes.launches,
       prepare: builds.prepare,
       resolveSecrets: secrets.resolve,
+      gateway,
       logs,
       log,
       clock,

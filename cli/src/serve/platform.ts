@@ -7,7 +7,8 @@ import { createFiguresSink, createLogSink } from "@hanzo-fn/store";
 import { createInvocationMetrics, createRegistry } from "@hanzo-fn/telemetry";
 import { createControl, uploadFolder } from "./control.ts";
 import { createGarbageCollector } from "./garbage.ts";
-import { openLocalEngine, unenforcedLimits } from "./local.ts";
+import { openGateway } from "./gateway.ts";
+import { openLocalEngine, runDirOf, unenforcedLimits } from "./local.ts";
 import { createMetricsService } from "./metrics-service.ts";
 import { createObserver } from "./observer.ts";
 import { openParts, type Parts } from "./parts.ts";
@@ -63,7 +64,8 @@ async function startPlanes(parts: Parts, signal: AbortSignal): Promise<Platform>
   const traces = createTraces(observability, { clock, log, fetch: globalThis.fetch });
   const logs = createLogSink({ store, clock, log });
   const figures = createFiguresSink({ store, clock, log });
-  const { engine, builds } = await openLocalEngine(parts, logs, signal);
+  const gateway = openGateway(parts, { registry, runDir: runDirOf(parts) });
+  const { engine, builds } = await openLocalEngine(parts, { logs, gateway }, signal);
   await mkdir(uploadFolder(parts), { recursive: true, mode: 0o700 });
 
   const logRequests = observability.logLevel === "debug" || observability.logLevel === "trace";
@@ -108,6 +110,7 @@ async function startPlanes(parts: Parts, signal: AbortSignal): Promise<Platform>
     ...spans,
     logs,
     figures,
+    gateway,
     engine,
     feed,
     reconciler,

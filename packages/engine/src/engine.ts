@@ -158,3 +158,22 @@ export type ResolveSecrets = (
   names: readonly string[],
   signal: AbortSignal,
 ) => Promise<ReadonlyMap<string, Secret>>;
+
+/** What one instance needs to reach the platform's gateway (gateway/protocol.md). Disposing ends the token. */
+export interface GatewayGrant extends Disposable {
+  /** `unix:/path` or `http://host:port` */
+  readonly url: string;
+  readonly token: string;
+}
+
+/** Who lets instances use `ctx.kv`, `ctx.storage`, `ctx.publish` and `ctx.model`. */
+export interface Gateway {
+  /** A token for one instance, good until it is disposed of. */
+  grant(identity: {
+    readonly org: string;
+    readonly function: string;
+    /** Revision name. */
+    readonly revision: string;
+    readonly instance: string;
+  }): GatewayGrant;
+}

@@ -15,6 +15,9 @@ export function bootEnvironment(body: SpecialiseBody): Readonly<Record<string, s
     HANZO_FN_ENTRY: body.entry,
     HANZO_FN_CONCURRENCY: String(body.concurrency),
     HANZO_FN_TIMEOUT_MS: String(body.timeoutMs),
+    ...(body.gateway === undefined
+      ? {}
+      : { HANZO_FN_GATEWAY: body.gateway.url, HANZO_FN_GATEWAY_TOKEN: body.gateway.token }),
     ...(body.paths.length === 0 ? {} : { HANZO_FN_PATHS: body.paths.join(":") }),
   };
 }

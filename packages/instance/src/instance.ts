@@ -36,6 +36,8 @@ export interface SpecialiseBody {
   readonly environment: Readonly<Record<string, string>>;
   readonly concurrency: number;
   readonly timeoutMs: number;
+  /** The platform's gateway and this instance's token; absent where there is none. */
+  readonly gateway?: { readonly url: string; readonly token: string } | undefined;
 }
 
 export type SpecialiseResult =

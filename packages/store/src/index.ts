@@ -48,6 +48,7 @@ export type {
   RouteConflict,
   WantedRoute,
 } from "./queries/http-routes.ts";
+export type { KvPage, KvQueries, KvScope, KvSetOptions } from "./queries/kv.ts";
 export type { LogFilter, LogLineQueries, LogQuery, StoredLogLine } from "./queries/log-lines.ts";
 export type { NewRevision, RevisionObservation, RevisionQueries } from "./queries/revisions.ts";
 export type { SettingQueries } from "./queries/settings.ts";

@@ -14,7 +14,7 @@ import {
 } from "@hanzo-fn/instance";
 import type { Clock, Service } from "@hanzo-fn/lifecycle";
 import type { Logger } from "@hanzo-fn/telemetry";
-import type { DesiredRevision, Engine, ResolveSecrets } from "../engine.ts";
+import type { DesiredRevision, Engine, Gateway, ResolveSecrets } from "../engine.ts";
 import { createCapacity } from "./capacity.ts";
 import { createDeployer } from "./deployer.ts";
 import { createGate } from "./gate.ts";
@@ -33,6 +33,8 @@ export interface LocalEngineDeps {
   readonly runtimes: Readonly<Record<string, RuntimeLaunch>>;
   readonly prepare: Prepare;
   readonly resolveSecrets: ResolveSecrets;
+  /** Serves before the engine starts; without it the services of the context are `unavailable` to functions. */
+  readonly gateway?: Gateway | undefined;
   readonly logs: LogSink;
   readonly log: Logger;
   readonly clock: Clock;
@@ -134,6 +136,7 @@ export function createLocalEngine(
       runtimes,
       prepare: deps.prepare,
       resolveSecrets: deps.resolveSecrets,
+      gateway: deps.gateway,
       pool,
       boot,
       isSeparated: (runtime) => machine?.isolation.separated.has(runtime) ?? false,

@@ -8,7 +8,7 @@ import {
   type SpecialiseResult,
 } from "@hanzo-fn/instance";
 import type { Clock } from "@hanzo-fn/lifecycle";
-import type { DesiredRevision, ResolveSecrets } from "../engine.ts";
+import type { DesiredRevision, Gateway, ResolveSecrets } from "../engine.ts";
 import { describeExit, errorOf, explainExit, lastLines } from "./explain.ts";
 import { readableByOthers } from "./isolation.ts";
 import type { RuntimeLaunch } from "./launch.ts";
@@ -27,6 +27,7 @@ interface StarterDeps {
   readonly runtimes: Readonly<Record<string, RuntimeLaunch>>;
   readonly prepare: Prepare;
   readonly resolveSecrets: ResolveSecrets;
+  readonly gateway: Gateway | undefined;
   readonly pool: WarmPool;
   readonly boot: (runtime: string, options: BootOptions, signal: AbortSignal) => Promise<Worker>;
   /** Whether instances of a runtime run as uids of their own. */
@@ -132,9 +133,19 @@ export function createStarter(deps: StarterDeps, options: { readonly loadTimeout
     async start(request, signal) {
       const { desired, copy, instance } = request;
       const secrets = await deps.resolveSecrets(desired.ref, Object.values(desired.secrets), signal);
-      const body = specialiseBody(desired, copy, instance, secrets);
+      const { org, function: functionName, name: revision } = desired.ref;
+      const grant = deps.gateway?.grant({ org, function: functionName, revision, instance });
+      const gateway = grant && { url: grant.url, token: grant.token };
+      const body = { ...specialiseBody(desired, copy, instance, secrets), gateway };
       const compiled = deps.runtimes[desired.runtime]?.compiled === true;
-      return (compiled ? startProgram : specialiseWorker)(request, body, signal);
+      try {
+        const started = await (compiled ? startProgram : specialiseWorker)(request, body, signal);
+        void started.process.exited.then(() => grant?.[Symbol.dispose]());
+        return started;
+      } catch (error) {
+        grant?.[Symbol.dispose]();
+        throw error;
+      }
     },
   };
 }

@@ -23,7 +23,8 @@ export function defaultUids(runDir: string): { readonly base: number; readonly c
   return { base: 400_000 + slot * 512, count: 512 };
 }
 
-function makeDir(path: string, mode: number): void {
+/** Makes a directory of this user's own. Throws where somebody else's is in its place. */
+export function makeDir(path: string, mode: number): void {
   mkdirSync(path, { recursive: true, mode });
   const stat = lstatSync(path);
   // In a shared place such as /tmp somebody else may have been first.

@@ -10,6 +10,7 @@ import {
   type HttpRouteCommands,
   type HttpRouteQueries,
 } from "./http-routes.ts";
+import { createKvQueries, type KvQueries } from "./kv.ts";
 import { createLogLineQueries, type LogLineQueries } from "./log-lines.ts";
 import { createRevisionQueries, type RevisionQueries } from "./revisions.ts";
 import { createSettingQueries, type SettingQueries } from "./settings.ts";
@@ -25,6 +26,7 @@ export interface Queries {
   readonly figures: FiguresQueries;
   readonly apiKeys: ApiKeyQueries;
   readonly settings: SettingQueries;
+  readonly kv: KvQueries;
 }
 
 /** The same queries inside one transaction, and what only makes sense there. */
@@ -46,6 +48,7 @@ export function createQueries(db: Kysely<Database>): Queries {
     figures: createFiguresQueries(db),
     apiKeys: createApiKeyQueries(db),
     settings: createSettingQueries(db),
+    kv: createKvQueries(db),
   };
 }
 

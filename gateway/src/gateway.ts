@@ -1,0 +1,39 @@
+import type { Gateway } from "@hanzo-fn/engine";
+import type { Clock } from "@hanzo-fn/lifecycle";
+import type { Logger, Registry } from "@hanzo-fn/telemetry";
+import { createDispatch } from "./dispatch.ts";
+import type { Kv } from "./kv/kv.ts";
+import { kvRoutes } from "./kv/route.ts";
+import { createGatewayMetrics } from "./metrics.ts";
+import { createGatewayServer, type GatewayServer, type GatewayServerOptions } from "./server.ts";
+import { createTokens } from "./tokens.ts";
+
+export interface GatewayParts {
+  readonly kv: Kv;
+  readonly registry: Registry;
+  readonly clock: Clock;
+  readonly log: Logger;
+}
+
+/** The gateway of `ctx.kv`, `ctx.storage`, `ctx.publish` and `ctx.model` (protocol.md). Serves after `start`. */
+export interface GatewayPlane extends Gateway, GatewayServer {}
+
+export function createGateway(parts: GatewayParts, options: GatewayServerOptions): GatewayPlane {
+  const { registry, clock, log } = parts;
+  const tokens = createTokens();
+  const dispatch = createDispatch({
+    routes: [...kvRoutes(parts.kv)],
+    tokens,
+    metrics: createGatewayMetrics(registry),
+    clock,
+    log,
+  });
+  const server = createGatewayServer(dispatch, options);
+  return {
+    ...server,
+    grant(identity) {
+      const { token, revoke } = tokens.issue(identity);
+      return { url: server.url, token, [Symbol.dispose]: revoke };
+    },
+  };
+}
