@@ -8,6 +8,8 @@ export type {
   PutOptions,
 } from "./blobs.ts";
 export { openDiskBlobs, type DiskBlobsOptions } from "./disk.ts";
+export { openS3Blobs, type S3BlobsSettings } from "./s3.ts";
+export type { S3Settings } from "./s3/settings.ts";
 export { collectGarbage, type Collected, type CollectOptions } from "./garbage.ts";
 export type {
   GetObjectOptions,

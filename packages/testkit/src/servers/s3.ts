@@ -10,6 +10,8 @@ export interface S3Server extends ServerProcess {
   readonly region: string;
   readonly accessKey: string;
   readonly secretKey: string;
+  /** Holds the object `b/k` as the file `b/k`. */
+  readonly directory: string;
 }
 
 const LOGIN = { region: "us-east-1", accessKey: "test-access", secretKey: "test-secret-key" };
@@ -35,5 +37,5 @@ export async function startS3(): Promise<S3Server> {
     port,
     cleanup: () => dir[Symbol.asyncDispose](),
   });
-  return { ...server, ...LOGIN, url: `http://127.0.0.1:${port}` };
+  return { ...server, ...LOGIN, url: `http://127.0.0.1:${port}`, directory: data };
 }

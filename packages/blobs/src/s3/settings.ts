@@ -1,0 +1,9 @@
+export interface S3Settings {
+  /** `http://host:9000` or `https://…`; buckets are addressed in the path. */
+  readonly url: string;
+  /** `us-east-1` where not given. */
+  readonly region?: string | undefined;
+  readonly accessKey: string;
+  readonly secretKey: string;
+  readonly sessionToken?: string | undefined;
+}
