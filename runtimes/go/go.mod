@@ -1,0 +1,3 @@
+module github.com/hanzoai/functions/sdk
+
+go 1.22

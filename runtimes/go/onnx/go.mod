@@ -1,0 +1,8 @@
+module github.com/hanzoai/functions/sdk/onnx
+
+go 1.22
+
+require (
+	github.com/yalue/onnxruntime_go v1.27.0
+	golang.org/x/text v0.21.0
+)
