@@ -1,5 +1,7 @@
 import { execFileSync } from "node:child_process";
 import { fileURLToPath } from "node:url";
+import { executable, type Compiler } from "./compiled.ts";
+import { goCompiler } from "./go.ts";
 
 export type LanguageName = "typescript" | "python" | "go" | "rust";
 
@@ -56,7 +58,24 @@ const python: Language = {
   absent: interpreter === undefined ? "no Python of 3.10 or newer is on the PATH" : undefined,
 };
 
-export const languages = { typescript, python };
+const goBuilder = goCompiler();
+
+const go: Language = {
+  name: "go",
+  compiled: true,
+  program: (fixture) => builtProgram(goBuilder, fixture),
+  cancelled: { deadline: "DeadlineExceeded", gone: "Canceled" },
+  // A panic that no call owns ends a Go program, with its words on stderr.
+  uncaughtExit: 2,
+  absent: goBuilder === undefined ? "Go is not installed" : undefined,
+};
+
+export const languages = { typescript, python, go };
+
+async function builtProgram(compiler: Compiler | undefined, fixture: string | undefined): Promise<Program> {
+  if (compiler === undefined || fixture === undefined) throw new Error("there is nothing to compile");
+  return { command: await executable(compiler, fixture), args: [] };
+}
 
 /** The interpreter itself and not a version manager's script before it, which would start twice as slowly. */
 function findPython(): string | undefined {
