@@ -3,7 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { exportGraphs } from "./export.ts";
-import { filled, safetensorsBytes } from "./test-models.ts";
+import { filled, safetensorsBytes } from "@hanzo-fn/testkit/models";
 
 const WIDTH = 8;
 const square = { weight: [WIDTH, WIDTH], bias: [WIDTH] } as const;

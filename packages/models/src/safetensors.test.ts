@@ -3,7 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { readSafetensors } from "./safetensors.ts";
-import { safetensorsBytes } from "./test-models.ts";
+import { safetensorsBytes } from "@hanzo-fn/testkit/models";
 
 describe("readSafetensors", () => {
   let folder: string;

@@ -1,4 +1,4 @@
-interface TestTensor {
+export interface TestTensor {
   readonly shape: readonly number[];
   readonly values: readonly number[];
 }
