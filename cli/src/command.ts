@@ -6,6 +6,8 @@ export interface Flag {
   readonly short?: string;
   readonly type: "string" | "boolean" | "strings";
   readonly value?: string;
+  /** What the flag alone means, without `=VALUE`; a value then needs the `=`. */
+  readonly bare?: string;
   readonly summary: string;
   readonly env?: string;
   /** Values for completion and for the usage check. */

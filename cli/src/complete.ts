@@ -55,7 +55,7 @@ function positionals(command: Command, words: readonly string[]): string[] {
     const flag = flagsOf(command).find(
       (candidate) => word === `--${candidate.name}` || word === `-${candidate.short}`,
     );
-    if (flag !== undefined && flag.type !== "boolean") i++;
+    if (flag !== undefined && flag.type !== "boolean" && flag.bare === undefined) i++;
   }
   return found;
 }
@@ -79,7 +79,7 @@ export async function complete(
   const flag = flagsOf(command).find(
     (candidate) => previous === `--${candidate.name}` || previous === `-${candidate.short}`,
   );
-  if (flag !== undefined && flag.type !== "boolean") {
+  if (flag !== undefined && flag.type !== "boolean" && flag.bare === undefined) {
     return starting(flag.choices ?? (await liveNames(flag.completes, given[0], invocation, connect)));
   }
   if (current.startsWith("-")) return starting(flagsOf(command).map((candidate) => `--${candidate.name}`));

@@ -2,7 +2,8 @@ import { type Command, EXIT_MEANINGS, type Flag, GLOBAL_FLAGS, envName } from ".
 
 function flagLine(flag: Flag): readonly [string, string] {
   const short = flag.short === undefined ? "    " : `-${flag.short}, `;
-  const value = flag.type === "boolean" ? "" : ` ${flag.value ?? "VALUE"}`;
+  const word = flag.value ?? "VALUE";
+  const value = flag.type === "boolean" ? "" : flag.bare === undefined ? ` ${word}` : `[=${word}]`;
   return [`${short}--${flag.name}${value}`, `${flag.summary} ($${envName(flag)})`];
 }
 

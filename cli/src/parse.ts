@@ -27,6 +27,15 @@ function checkChoice(flag: Flag, value: Value | undefined): void {
   throw new UsageError(`--${flag.name} is one of ${flag.choices.join(", ")}, not ${JSON.stringify(value)}`);
 }
 
+/** `--inspect` as `--inspect=<what it means alone>`. */
+function withBareValues(argv: readonly string[], known: readonly Flag[]): string[] {
+  const end = argv.indexOf("--");
+  return argv.map((word, i) => {
+    const flag = known.find(({ name, bare }) => bare !== undefined && word === `--${name}`);
+    return flag === undefined || (end !== -1 && i > end) ? word : `${word}=${flag.bare}`;
+  });
+}
+
 /** Flags before and after the arguments; a flag wins over its environment twin. Throws `UsageError`. */
 export function parseCommandLine(
   command: Command,
@@ -49,7 +58,7 @@ export function parseCommandLine(
   );
   let parsed: { values: Record<string, unknown>; positionals: string[] };
   try {
-    parsed = parseArgs({ args: [...argv], options, allowPositionals: true, strict: true });
+    parsed = parseArgs({ args: withBareValues(argv, known), options, allowPositionals: true, strict: true });
   } catch (cause) {
     throw new UsageError((cause as Error).message.split(". ")[0] ?? "unknown flag", { cause });
   }

@@ -8,7 +8,8 @@ function flagRows(flags: readonly Flag[]): string[] {
     "|---|---|---|",
     ...flags.map((flag) => {
       const short = flag.short === undefined ? "" : `\`-${flag.short}\`, `;
-      const value = flag.type === "boolean" ? "" : ` ${flag.value ?? "VALUE"}`;
+      const word = flag.value ?? "VALUE";
+      const value = flag.type === "boolean" ? "" : flag.bare === undefined ? ` ${word}` : `[=${word}]`;
       return `| ${short}\`--${flag.name}${value}\` | \`${envName(flag)}\` | ${flag.summary.replaceAll("|", "\\|")} |`;
     }),
   ];

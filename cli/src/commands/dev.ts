@@ -2,8 +2,12 @@ import { realpath, stat } from "node:fs/promises";
 import { homedir } from "node:os";
 import { join, resolve } from "node:path";
 import { type Command, EXIT, type Invocation, UsageError } from "../command.ts";
-import { serveDev } from "../dev/serve-dev.ts";
+import { createActions } from "../dev/actions.ts";
+import { DEFAULT_DEBUG_PORT } from "../dev/debugger.ts";
+import { readKeys } from "../dev/keys.ts";
+import { type DevServer, serveDev } from "../dev/serve-dev.ts";
 import { createShow } from "../dev/show.ts";
+import { reportFailure } from "../failure.ts";
 
 function cacheFolder(env: Invocation["env"]): string {
   return join(env["XDG_CACHE_HOME"] || join(env["HOME"] || homedir(), ".cache"), "hanzo-fn");
@@ -16,15 +20,55 @@ async function sourceOf({ flags, cwd }: Invocation): Promise<string> {
   return realpath(source);
 }
 
-function portOf({ flags }: Invocation): number {
-  const port = Number(flags.text("port") ?? "8080");
-  if (Number.isInteger(port) && port >= 0 && port < 65_536) return port;
-  throw new UsageError("--port takes a number from 0 to 65535");
+function portOf(flag: string, text: string): number {
+  const port = Number(text);
+  if (/^\d+$/.test(text) && port < 65_536) return port;
+  throw new UsageError(`--${flag} takes a number from 0 to 65535, not ${JSON.stringify(text)}`);
+}
+
+/** Serves until the signal, or the key that ends it. */
+async function serveUntilEnd(
+  invocation: Invocation,
+  server: DevServer,
+  root: string,
+  debugPort: number | undefined,
+): Promise<void> {
+  const { flags, output, signal } = invocation;
+  const quit = new AbortController();
+  const until = AbortSignal.any([signal, quit.signal]);
+  const actions = createActions({
+    server,
+    root,
+    debugPort,
+    output,
+    signal: until,
+    quit: () => quit.abort(),
+  });
+  const restore = readKeys(process.stdin, actions, {
+    lines: flags.on("commands"),
+    // As the terminal would do if it were not read key by key.
+    onInterrupt: () => void process.kill(process.pid, "SIGINT"),
+    onError: (error) => {
+      if (!until.aborted) reportFailure(output, error, "dev");
+    },
+  });
+  if (process.stdin.isTTY) output.note("Keys: e example, r reload, d debug info, ? all, q quit");
+  await new Promise<void>((stop) => {
+    if (until.aborted) stop();
+    until.addEventListener("abort", () => stop(), { once: true });
+  });
+  restore();
 }
 
 export const dev: Command = {
   name: "dev",
   summary: "Run a function here and serve every save at once",
+  description:
+    "Serves the function at every path of the port, as its triggers do it, and at /v1/functions/NAME/invoke, without a\n" +
+    "platform. A request that comes after a save is served by the new code; one that runs ends on the old. What does\n" +
+    "not build or load is shown with its place, and answered to requests until the next save.\n" +
+    "Variables come from function.yaml and .env, secrets from .secrets.env; deploys leave both files out.\n" +
+    'example.json holds the data of example requests: {"http": {"data": {"name": "Ada"}}}, by trigger type.',
   args: [],
   flags: [
     {
@@ -42,26 +86,43 @@ export const dev: Command = {
       completes: "files",
     },
     { name: "host", type: "string", value: "ADDRESS", summary: "address to listen on (127.0.0.1)" },
+    {
+      name: "inspect",
+      type: "string",
+      value: "PORT",
+      bare: DEFAULT_DEBUG_PORT,
+      summary: `let a debugger attach (${DEFAULT_DEBUG_PORT}): Node's inspector, or debugpy for Python; lifts time limits`,
+    },
+    {
+      name: "commands",
+      type: "boolean",
+      summary: "take the keys as lines of standard input, where it is no terminal",
+    },
   ],
-  examples: ["hanzo-fn dev", "hanzo-fn dev --port 8080 --source ./my-function"],
+  examples: [
+    "hanzo-fn dev",
+    "hanzo-fn dev --port 8080 --source ./my-function",
+    "hanzo-fn dev --inspect=9230",
+    "hanzo-fn dev --port 0 -o json",
+  ],
   async run(invocation) {
     const { flags, env, output, signal } = invocation;
     const root = await sourceOf(invocation);
     const show = createShow(output, root);
+    const inspect = flags.text("inspect");
+    const debugPort = inspect === undefined ? undefined : portOf("inspect", inspect);
     const options = {
       root,
       host: flags.text("host") ?? "127.0.0.1",
-      port: portOf(invocation),
+      port: portOf("port", flags.text("port") ?? "8080"),
       cache: cacheFolder(env),
-      models: undefined,
+      debugPort,
       env,
     };
     const server = await serveDev(options, show, signal);
     show({ event: "listening", url: server.url, source: root });
-    await new Promise<void>((stop) => {
-      if (signal.aborted) stop();
-      signal.addEventListener("abort", () => stop(), { once: true });
-    });
+    if (debugPort !== undefined) show({ event: "note", text: `Debugger: attach to 127.0.0.1:${debugPort}` });
+    await serveUntilEnd(invocation, server, root, debugPort);
     await server.stop();
     return EXIT.ok;
   },

@@ -105,6 +105,12 @@ export class CodeInstance {
     this.#endWhenUnused();
   }
 
+  /** Takes no new calls; resolves when the running ones have ended and nothing of it is left. */
+  async ended(): Promise<void> {
+    this.retire();
+    await this.process.exited;
+  }
+
   #endWhenUnused(): void {
     if (this.#retired && this.#inFlight <= this.#overrun) void this.process.stop(STOP_GRACE_MS);
   }

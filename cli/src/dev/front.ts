@@ -2,7 +2,7 @@ import { type HttpTrigger, type Identity, type Manifest, PERMISSIONS } from "@ha
 import type { Instances } from "@hanzo-fn/engine";
 import { createInvoker, createProxyServer, type AccessEntry, type ProxyServer } from "@hanzo-fn/invoke-proxy";
 import type { Clock } from "@hanzo-fn/lifecycle";
-import { ORG } from "./make-code.ts";
+import { ORG } from "./org.ts";
 
 export interface Front {
   readonly server: ProxyServer;

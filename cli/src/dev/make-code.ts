@@ -1,17 +1,18 @@
 import { randomBytes } from "node:crypto";
 import { mkdir, rm } from "node:fs/promises";
 import { join } from "node:path";
-import { PlatformError, revisionName, type Manifest } from "@hanzo-fn/contract";
+import { type Manifest, PlatformError, revisionName } from "@hanzo-fn/contract";
 import type { InPlaceBuild, InPlaceBuilder } from "@hanzo-fn/builder";
-import { InstanceGoneError, type InstanceLine, type SpecialiseResult } from "@hanzo-fn/instance";
 import type { RuntimeLaunch } from "@hanzo-fn/engine";
+import { bootEnvironment, type InstanceLine, type SpecialiseBody } from "@hanzo-fn/instance";
 import type { Clock } from "@hanzo-fn/lifecycle";
 import { CodeInstance } from "./code-instance.ts";
+import type { CodeDebugger } from "./debugger.ts";
+import { LONGEST_CALL_MS } from "./front.ts";
 import { type FunctionSettings, readSettings } from "./function-settings.ts";
+import { explainLoad, loadCode } from "./load-code.ts";
+import { ORG } from "./org.ts";
 import type { Worker, Workers } from "./workers.ts";
-
-export const ORG = "dev";
-const LOAD_TIMEOUT_MS = 60_000;
 
 export interface MakeDependencies {
   readonly root: string;
@@ -20,42 +21,23 @@ export interface MakeDependencies {
   readonly launches: Readonly<Record<string, RuntimeLaunch>>;
   /** Absolute directory below `root` for what builds make. */
   readonly scratch: string;
-  readonly models: string | undefined;
+  /** Undefined where no debugger is wanted. */
+  readonly debuggerOf: (runtime: string, launch: RuntimeLaunch) => Promise<CodeDebugger> | undefined;
   readonly onSettings: (settings: FunctionSettings, version: number) => void;
+  /** Removes what the language keeps of the source's last state. */
+  readonly forgetCompiled: () => Promise<void>;
   readonly onLine: (line: InstanceLine) => void;
   readonly onExit: (error: PlatformError) => void;
   readonly clock: Clock;
 }
 
-function loadFailed(manifest: Manifest, result: Extract<SpecialiseResult, { ok: false }>): PlatformError {
-  return new PlatformError("load_failed", `${result.kind}: ${result.message}`, {
-    component: "dev",
-    function: manifest.name,
-    details: result.trace
-      .split("\n")
-      .filter((line) => line.trim() !== "")
-      .map((rule) => ({ rule })),
-    next: "mend it and save; the next request is served by the new code",
-  });
-}
+/** Makes one instance of the source as it is now; every call makes another one. */
+export type MakeCode = (version: number, signal: AbortSignal) => Promise<CodeInstance>;
 
-function goneWhileLoading(manifest: Manifest, error: InstanceGoneError): PlatformError {
-  const { code, signal, outOfMemory } = error.exit;
-  const how = outOfMemory
-    ? "needed more than its memory"
-    : signal === null
-      ? `exited with code ${code ?? "unknown"}`
-      : `was ended by ${signal}`;
-  return new PlatformError("load_failed", `the code ${how} while loading`, {
-    component: "dev",
-    function: manifest.name,
-  });
-}
-
-function checkRuntime(launches: MakeDependencies["launches"], { runtime, name }: Manifest): void {
+function launchOf(launches: MakeDependencies["launches"], { runtime, name }: Manifest): RuntimeLaunch {
   const launch = launches[runtime];
   const why = launch === undefined ? "this build does not serve it" : launch.unavailable;
-  if (why === undefined) return;
+  if (launch !== undefined && why === undefined) return launch;
   throw new PlatformError("unsupported", `the runtime ${runtime} is not available: ${why}`, {
     component: "dev",
     function: name,
@@ -63,67 +45,76 @@ function checkRuntime(launches: MakeDependencies["launches"], { runtime, name }:
   });
 }
 
-async function load(
-  worker: Worker,
-  body: Parameters<Worker["process"]["specialise"]>[0],
-  manifest: Manifest,
-  signal: AbortSignal,
-): Promise<void> {
-  const late = AbortSignal.timeout(LOAD_TIMEOUT_MS);
-  try {
-    const result = await worker.process.specialise(body, AbortSignal.any([signal, late]));
-    if (!result.ok) throw loadFailed(manifest, result);
-  } catch (error) {
-    if (error instanceof InstanceGoneError) throw goneWhileLoading(manifest, error);
-    if (late.aborted && !signal.aborted) {
-      const message = `the code did not finish loading within ${LOAD_TIMEOUT_MS / 1000} s`;
-      throw new PlatformError("load_failed", message, { component: "dev", function: manifest.name });
-    }
-    throw error;
-  }
+function bodyOf(
+  { manifest, environment }: FunctionSettings,
+  built: InPlaceBuild,
+  more: {
+    readonly revision: string;
+    readonly instance: string;
+    readonly source: string;
+    readonly debug: boolean;
+  },
+): SpecialiseBody {
+  const { concurrency, timeoutMs } = manifest.resources;
+  const { revision, instance, source, debug } = more;
+  return {
+    org: ORG,
+    function: manifest.name,
+    revision,
+    instance,
+    source,
+    entry: built.entry,
+    paths: built.paths,
+    environment,
+    concurrency,
+    timeoutMs: debug ? LONGEST_CALL_MS : timeoutMs,
+  };
 }
 
-/** Makes one instance of the source as it is now; every call makes another one. */
-export function createMakeCode(
-  deps: MakeDependencies,
-): (version: number, signal: AbortSignal) => Promise<CodeInstance> {
+export function createMakeCode(deps: MakeDependencies): MakeCode {
   const { root, builder, workers, clock } = deps;
   let count = 0;
+  let last: CodeInstance | undefined;
 
-  const start = async (
-    { manifest, environment }: FunctionSettings,
-    built: InPlaceBuild,
-    revision: string,
-    onGone: () => void,
+  const startGeneric = async (
+    manifest: Manifest,
+    body: SpecialiseBody,
     signal: AbortSignal,
-  ): Promise<CodeInstance> => {
-    const name = `fn-${revision}-dev-${randomBytes(3).toString("hex")}`;
-    const worker = await workers.take(manifest.runtime, signal);
+  ): Promise<Worker> => {
+    const plain = launchOf(deps.launches, manifest);
+    const debug = await deps.debuggerOf(manifest.runtime, plain);
+    const launch = debug?.launch ?? plain;
+    const before = last?.process.alive === true ? last : undefined;
+    if (debug?.exclusive === true) await before?.ended();
+    const worker = await workers.take(manifest.runtime, launch, signal);
     try {
       worker.attach(deps.onLine);
       worker.process.limitMemory(manifest.resources.memoryBytes);
-      const { concurrency, timeoutMs, memoryBytes } = manifest.resources;
-      const body = {
-        org: ORG,
-        function: manifest.name,
-        revision,
-        instance: name,
-        source: root,
-        entry: built.entry,
-        paths: built.paths,
-        environment,
-        concurrency,
-        timeoutMs,
-      };
-      await load(worker, body, manifest, signal);
-      const { onExit } = deps;
-      const options = { name, function: manifest.name, revision, memoryBytes, onExit, onGone, clock };
-      return new CodeInstance(worker.process, options);
+      if (before === undefined) debug?.open(worker.process.pid);
+      else if (debug !== undefined) void before.process.exited.then(() => debug.open(worker.process.pid));
+      await deps.forgetCompiled();
+      await loadCode(worker.process, body, signal);
+      return worker;
     } catch (error) {
       await worker.process.kill();
       throw error;
     } finally {
-      workers.prepare(manifest.runtime);
+      if (debug?.exclusive !== true) workers.prepare(manifest.runtime, launch);
+    }
+  };
+  const startCompiled = async (
+    executable: string,
+    manifest: Manifest,
+    body: SpecialiseBody,
+    signal: AbortSignal,
+  ): Promise<Worker> => {
+    try {
+      const worker = await workers.run(executable, bootEnvironment(body), signal);
+      worker.attach(deps.onLine);
+      worker.process.limitMemory(manifest.resources.memoryBytes);
+      return worker;
+    } catch (error) {
+      throw explainLoad(error, manifest.name);
     }
   };
 
@@ -132,16 +123,30 @@ export function createMakeCode(
     const forget = (): void => void rm(out, { recursive: true, force: true }).catch(() => {});
     const settings = await readSettings(root);
     const { manifest } = settings;
-    const revision = revisionName(manifest.name, version);
+    const { runtime, entry } = manifest;
     deps.onSettings(settings, version);
-    checkRuntime(deps.launches, manifest);
+    const launch = launchOf(deps.launches, manifest);
     await mkdir(out, { recursive: true });
     try {
-      const built = await builder.build(
-        { root, runtime: manifest.runtime, entry: manifest.entry, out },
-        signal,
-      );
-      return await start(settings, built, revision, forget, signal);
+      const built = await builder.build({ root, runtime, entry, out }, signal);
+      const revision = revisionName(manifest.name, version);
+      const instance = `fn-${revision}-dev-${randomBytes(3).toString("hex")}`;
+      const debug = deps.debuggerOf(runtime, launch) !== undefined;
+      const body = bodyOf(settings, built, { revision, instance, source: root, debug });
+      const worker =
+        built.executable === undefined
+          ? await startGeneric(manifest, body, signal)
+          : await startCompiled(built.executable, manifest, body, signal);
+      last = new CodeInstance(worker.process, {
+        name: instance,
+        function: manifest.name,
+        revision,
+        memoryBytes: manifest.resources.memoryBytes,
+        onExit: deps.onExit,
+        onGone: forget,
+        clock,
+      });
+      return last;
     } catch (error) {
       forget();
       throw error;

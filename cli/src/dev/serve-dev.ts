@@ -1,12 +1,16 @@
 import { mkdir, readdir, rm } from "node:fs/promises";
 import { basename, join } from "node:path";
 import { createInPlaceBuilder } from "@hanzo-fn/builder";
+import { PlatformError } from "@hanzo-fn/contract";
+import type { RuntimeLaunch } from "@hanzo-fn/engine";
 import { createGroup, systemClock } from "@hanzo-fn/lifecycle";
-import { installRuntimes } from "../serve/runtimes.ts";
+import { installRuntimes, type Runtimes } from "../serve/runtimes.ts";
 import { createCurrentCode, type CurrentCode } from "./current-code.ts";
-import { createFront } from "./front.ts";
+import { type CodeDebugger, createDebugger } from "./debugger.ts";
+import { createFront, type Front } from "./front.ts";
 import type { FunctionSettings } from "./function-settings.ts";
 import { createMakeCode } from "./make-code.ts";
+import { nextFreePort, portHolder } from "./port-holder.ts";
 import { makeRunPlace } from "./run-place.ts";
 import type { Show } from "./show.ts";
 import { createSourceWatch, type SourceWatch } from "./source-watch.ts";
@@ -20,12 +24,14 @@ export interface DevOptions {
   readonly port: number;
   /** Where runtime servers and installed dependencies are kept between sessions. */
   readonly cache: string;
-  readonly models: string | undefined;
+  /** Port of a debugger; undefined: none. */
+  readonly debugPort: number | undefined;
   readonly env: Readonly<Record<string, string | undefined>>;
 }
 
 export interface DevServer {
   readonly url: string;
+  readonly host: string;
   readonly port: number;
   readonly code: CurrentCode;
   readonly watch: SourceWatch;
@@ -36,70 +42,109 @@ export interface DevServer {
 
 const STOP_GRACE_MS = 5000;
 
+function isAlive(pid: number): boolean {
+  try {
+    return Number.isInteger(pid) && process.kill(pid, 0);
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).code === "EPERM";
+  }
+}
+
 /** A directory of this process for builds; those of processes that are gone are removed. */
 async function makeScratch(root: string): Promise<string> {
   const parent = join(root, ".hanzo", "dev");
   await mkdir(parent, { recursive: true });
   for (const name of await readdir(parent)) {
-    if (!isAlive(Number(name))) await rm(join(parent, name), { recursive: true, force: true });
+    if (Number(name) === process.pid || !isAlive(Number(name))) {
+      await rm(join(parent, name), { recursive: true, force: true });
+    }
   }
   const scratch = join(parent, String(process.pid));
   await mkdir(scratch, { recursive: true });
   return scratch;
 }
 
-function isAlive(pid: number): boolean {
-  try {
-    return Number.isInteger(pid) && pid !== process.pid && process.kill(pid, 0);
-  } catch (error) {
-    return (error as NodeJS.ErrnoException).code === "EPERM";
-  }
+/**
+ * Byte code of the author's files is not to be trusted: two saves in one second look alike to Python. It is kept
+ * apart from the sources, and that of the function is thrown away at every save.
+ */
+function withByteCode(launch: RuntimeLaunch, folder: string): RuntimeLaunch {
+  const args = [...launch.args.slice(0, -1), "-X", `pycache_prefix=${folder}`, ...launch.args.slice(-1)];
+  return { ...launch, args };
 }
 
-/** Serves one function from its source. Rejects with `conflict` where the port is taken. */
-export async function serveDev(options: DevOptions, show: Show, signal: AbortSignal): Promise<DevServer> {
-  const { root, cache, env } = options;
-  const clock = systemClock;
-  let settings: FunctionSettings | undefined;
-  let notes = "";
-  await mkdir(join(cache, "runtimes"), { recursive: true });
-  const runtimes = await installRuntimes(join(cache, "runtimes"), {}, signal);
-  const builder = await createInPlaceBuilder({
+async function portTaken(cause: unknown, { host, port }: DevOptions): Promise<unknown> {
+  if (!(cause instanceof PlatformError) || cause.code !== "conflict") return cause;
+  const [holder, free] = await Promise.all([portHolder(port), nextFreePort(host, port)]);
+  const by = holder === undefined ? "another process" : `process ${holder.pid} (${holder.command})`;
+  return new PlatformError("conflict", `port ${port} is taken by ${by}`, {
+    cause,
+    component: "dev",
+    next: free === undefined ? "hanzo-fn dev --port 0" : `hanzo-fn dev --port ${free}`,
+  });
+}
+
+async function openBuilder({ cache, env }: DevOptions, runtimes: Runtimes) {
+  return createInPlaceBuilder({
     layersRoot: join(cache, "layers"),
+    cacheRoot: join(cache, "build"),
     runtimes: {
       ...(runtimes.python === undefined ? {} : { python: { command: [runtimes.python.executable] } }),
       node: { command: [runtimes.node] },
     },
     hostEnvironment: env,
   });
+}
+
+/** Serves one function from its source. Rejects with `conflict` where the port is taken. */
+export async function serveDev(options: DevOptions, show: Show, signal: AbortSignal): Promise<DevServer> {
+  const { root, cache, host, debugPort } = options;
+  const clock = systemClock;
+  const byteCode = join(cache, "pycache");
+  let settings: FunctionSettings | undefined;
+  let notes = "";
+  await mkdir(join(cache, "runtimes"), { recursive: true });
+  const runtimes = await installRuntimes(join(cache, "runtimes"), {}, signal);
+  const launches = { ...runtimes.launches, python: withByteCode(runtimes.launches.python, byteCode) };
+  const builder = await openBuilder(options, runtimes);
   const [place, scratch] = await Promise.all([makeRunPlace(), makeScratch(root)]);
-  const workers = createWorkers({ launches: runtimes.launches, place, clock });
+  const workers = createWorkers({ launches, place, clock });
+  const debuggers = new Map<string, Promise<CodeDebugger>>();
+  const debuggerOf = (runtime: string, launch: RuntimeLaunch): Promise<CodeDebugger> | undefined => {
+    if (debugPort === undefined) return undefined;
+    const known = debuggers.get(runtime) ?? createDebugger(runtime, launch, debugPort);
+    debuggers.set(runtime, known);
+    return known;
+  };
+  const route = (version: number): void =>
+    front.route(settings?.manifest.name ?? basename(root), settings?.manifest, version);
+  const onSettings = (next: FunctionSettings, version: number): void => {
+    settings = next;
+    route(version);
+    const text = next.notes.join("\n");
+    if (text !== notes) for (const note of next.notes) show({ event: "note", text: `  note: ${note}` });
+    notes = text;
+  };
   const watch: SourceWatch = createSourceWatch(
     {
       clock,
       onChange: (files) => {
         show({ event: "changed", files });
-        front.route(settings?.manifest.name ?? basename(root), settings?.manifest, watch.version);
+        route(watch.version);
         code.refresh();
       },
     },
     root,
   );
-  const onSettings = (next: FunctionSettings, version: number): void => {
-    settings = next;
-    front.route(next.manifest.name, next.manifest, version);
-    const text = next.notes.join("\n");
-    if (text !== notes) for (const note of next.notes) show({ event: "note", text: `  note: ${note}` });
-    notes = text;
-  };
   const make = createMakeCode({
     root,
     builder,
     workers,
-    launches: runtimes.launches,
+    launches,
     scratch,
-    models: options.models,
+    debuggerOf,
     onSettings,
+    forgetCompiled: () => rm(join(byteCode, root), { recursive: true, force: true }),
     onLine: (line) => show({ event: "log", line }),
     onExit: (error) => show({ event: "exited", error }),
     clock,
@@ -108,35 +153,26 @@ export async function serveDev(options: DevOptions, show: Show, signal: AbortSig
     watch,
     make,
     events: {
-      onReady: (instance, ms) => {
-        const { function: name, revision } = instance.options;
+      onReady({ options: { function: name, revision } }, ms) {
         show({ event: "ready", function: name, revision, ms });
       },
       onFailed: (error, ms) => show({ event: "failed", error, ms }),
     },
     clock,
   });
-  const front = createFront(
+  const front: Front = createFront(
     {
       instances: code.instances,
       onArrival: () => void watch.look(),
-      onRequest: (entry, ms, error) => {
-        const { method, path, status, requestId } = entry;
-        const request = {
-          method,
-          path,
-          status,
-          ms,
-          request_id: requestId,
-          ...(error === "" ? {} : { error }),
-        };
-        show({ event: "request", ...request });
+      onRequest({ method, path, status, requestId }, ms, error) {
+        const failure = error === "" ? {} : { error };
+        show({ event: "request", method, path, status, ms, request_id: requestId, ...failure });
       },
       clock,
     },
-    { host: options.host, port: options.port, debug: false },
+    { host, port: options.port, debug: debugPort !== undefined },
   );
-  front.route(basename(root), undefined, watch.version);
+  route(watch.version);
 
   const close = async (): Promise<void> => {
     watch.close();
@@ -153,17 +189,15 @@ export async function serveDev(options: DevOptions, show: Show, signal: AbortSig
       stop: (graceMs) => front.server.stop(graceMs),
     },
   ]);
-  try {
-    await group.start(signal);
-  } catch (error) {
-    await close();
-    throw error;
-  }
+  await group.start(signal).catch(async (error: unknown) => {
+    throw await portTaken(error, options);
+  });
   code.refresh();
   const { port } = front.server.address();
-  const host = options.host === "0.0.0.0" || options.host === "127.0.0.1" ? "localhost" : options.host;
+  const shown = ["0.0.0.0", "127.0.0.1", "::1", "::"].includes(host) ? "localhost" : host;
   return {
-    url: `http://${host.includes(":") ? `[${host}]` : host}:${port}`,
+    url: `http://${shown.includes(":") ? `[${shown}]` : shown}:${port}`,
+    host,
     port,
     code,
     watch,

@@ -18,11 +18,12 @@ export interface Worker {
 }
 
 export interface Workers {
-  /** The one that waits, else a new one. */
-  take(runtime: string, signal: AbortSignal): Promise<Worker>;
+  /** The one that waits for this runtime, else a new one. */
+  take(runtime: string, launch: RuntimeLaunch, signal: AbortSignal): Promise<Worker>;
   /** Lets one wait for the next save. */
-  prepare(runtime: string): void;
-  boot(launch: RuntimeLaunch, env: Readonly<Record<string, string>>, signal: AbortSignal): Promise<Worker>;
+  prepare(runtime: string, launch: RuntimeLaunch): void;
+  /** Starts a function's own program, which holds the server. */
+  run(executable: string, env: Readonly<Record<string, string>>, signal: AbortSignal): Promise<Worker>;
   close(): Promise<void>;
 }
 
@@ -31,6 +32,7 @@ const DRAIN_MS = 1000;
 
 /** Starts runtime servers, and keeps one ready. */
 export function createWorkers(deps: {
+  /** All that may be asked for: the machine is looked at once. */
   readonly launches: Readonly<Record<string, RuntimeLaunch>>;
   readonly place: RunPlace;
   readonly clock: Clock;
@@ -42,7 +44,11 @@ export function createWorkers(deps: {
   const closing = new AbortController();
   let waiting: { readonly runtime: string; readonly worker: Promise<Worker> } | undefined;
 
-  const boot: Workers["boot"] = async (launch, env, signal) => {
+  const boot = async (
+    launch: Pick<RuntimeLaunch, "command" | "args" | "env">,
+    upWhen: "ping" | "listening",
+    signal: AbortSignal,
+  ): Promise<Worker> => {
     let sink: ((line: InstanceLine) => void) | undefined;
     const early: InstanceLine[] = [];
     const process = await startInstance(
@@ -50,7 +56,8 @@ export function createWorkers(deps: {
         id: randomBytes(4).toString("hex"),
         command: launch.command,
         args: launch.args,
-        env: { ...launch.env, ...env },
+        env: launch.env,
+        upWhen,
         socketDir: place.instances,
         ledgerDir: place.ledger,
         memory,
@@ -80,8 +87,7 @@ export function createWorkers(deps: {
   };
 
   return {
-    boot,
-    async take(runtime, signal) {
+    async take(runtime, launch, signal) {
       const held = waiting;
       if (held?.runtime === runtime) {
         waiting = undefined;
@@ -90,16 +96,17 @@ export function createWorkers(deps: {
         signal.throwIfAborted();
         if (worker?.process.alive === true) return worker;
       } else void drop();
-      return boot(launches[runtime] as RuntimeLaunch, {}, signal);
+      return boot(launch, "ping", signal);
     },
-    prepare(runtime) {
+    prepare(runtime, launch) {
       if (closing.signal.aborted || waiting?.runtime === runtime) return;
       void drop();
-      const worker = boot(launches[runtime] as RuntimeLaunch, {}, closing.signal);
+      const worker = boot(launch, "ping", closing.signal);
       // Whoever takes it sees the failure; until then it is nobody's.
       worker.catch(() => {});
       waiting = { runtime, worker };
     },
+    run: (executable, env, signal) => boot({ command: executable, args: [], env }, "listening", signal),
     async close() {
       closing.abort(new Error("hanzo-fn dev is stopping"));
       await drop();

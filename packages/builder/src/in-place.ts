@@ -1,12 +1,16 @@
-import { mkdir, readdir } from "node:fs/promises";
+import { mkdir, readdir, rm } from "node:fs/promises";
 import { join, relative, sep } from "node:path";
 import { createBundler } from "./bundle.ts";
-import { loadSecret } from "./copies.ts";
+import { createCompilers } from "./compilers.ts";
+import { loadSecret, PROGRAM } from "./copies.ts";
 import { findEntryFile } from "./entry-file.ts";
+import { unsupported } from "./failures.ts";
 import { createLayerStore } from "./layers.ts";
 import { createNodeBuild } from "./node.ts";
 import { createPythonBuild } from "./python.ts";
-import type { BuilderOptions } from "./types.ts";
+import { probeConfinement } from "./confinement.ts";
+import { createTools } from "./tools.ts";
+import type { BuilderOptions, Compiler } from "./types.ts";
 
 export type InPlaceOptions = Omit<BuilderOptions, "workRoot" | "runAs">;
 
@@ -24,6 +28,8 @@ export interface InPlaceBuild {
   readonly entry: string;
   /** Directories for the module search path, in order. */
   readonly paths: readonly string[];
+  /** Absolute path of the function's own program; set for compiled runtimes. */
+  readonly executable?: string | undefined;
 }
 
 /** Builds a source where it lies, for its author's own machine: no copy, so that traces name the author's files. */
@@ -34,6 +40,7 @@ export interface InPlaceBuilder {
 }
 
 const OWNER = "dev";
+const silent = (): void => {};
 /** The bundler's helper process stays as long as its author works. */
 const NEVER_IDLE_MS = 2 ** 31 - 1;
 
@@ -49,19 +56,21 @@ export async function createInPlaceBuilder(options: InPlaceOptions): Promise<InP
   await mkdir(layersRoot, { recursive: true });
   const full: BuilderOptions = { ...options, workRoot: layersRoot };
   const layers = createLayerStore(full, await loadSecret(layersRoot));
-  const python = createPythonBuild(full, layers);
-  const node = createNodeBuild(full, layers);
+  const tools = createTools(full, await probeConfinement(undefined));
+  const python = createPythonBuild(full, layers, tools);
+  const node = createNodeBuild(full, layers, tools);
   const bundler = createBundler(NEVER_IDLE_MS);
+  const compilers = createCompilers(full, tools);
 
   const buildPython = async ({ root, runtime, entry }: InPlaceRequest, signal: AbortSignal) => {
     await findEntryFile(root, runtime, entry);
-    const layer = await python.dependencies(OWNER, root, signal);
+    const layer = await python.dependencies(OWNER, root, signal, silent);
     return { entry, paths: layer ? [layer.dir] : [] };
   };
   const buildNode = async ({ root, runtime, entry, out }: InPlaceRequest, signal: AbortSignal) => {
     const file = await findEntryFile(root, runtime, entry);
     const [layer] = await Promise.all([
-      (await hasModules(root)) ? undefined : node.dependencies(OWNER, root, signal),
+      (await hasModules(root)) ? undefined : node.dependencies(OWNER, root, signal, silent),
       bundler.bundle(root, file, out),
     ]);
     const name = entry.slice(entry.lastIndexOf(".") + 1);
@@ -69,11 +78,30 @@ export async function createInPlaceBuilder(options: InPlaceOptions): Promise<InP
     const folder = relative(root, out).split(sep).join("/");
     return { entry: `${folder}/${stem}.${name}`, paths: layer ? [layer.dir] : [] };
   };
+  const buildCompiled = async (
+    { root, entry, out }: InPlaceRequest,
+    compiler: Compiler,
+    signal: AbortSignal,
+  ) => {
+    const [executable, scratch] = [join(out, PROGRAM), join(out, "scratch")];
+    for (const part of ["home", "tmp"]) await mkdir(join(scratch, part), { recursive: true });
+    const place = { org: OWNER, function: root, source: root, scratch, program: executable };
+    await compiler.compile({ ...place, entry, mode: "dev", onLine: silent, signal });
+    await rm(scratch, { recursive: true, force: true });
+    return { entry, paths: [], executable };
+  };
+  const buildAny = (request: InPlaceRequest, signal: AbortSignal): Promise<InPlaceBuild> => {
+    if (request.runtime === "python") return buildPython(request, signal);
+    if (request.runtime === "typescript") return buildNode(request, signal);
+    const compiler = compilers[request.runtime];
+    if (compiler !== undefined) return buildCompiled(request, compiler, signal);
+    throw unsupported(`this machine cannot compile ${request.runtime}`, "hanzo-fn doctor");
+  };
 
   return {
     async build(request, signal) {
       signal.throwIfAborted();
-      const built = await (request.runtime === "python" ? buildPython : buildNode)(request, signal);
+      const built = await buildAny(request, signal);
       signal.throwIfAborted();
       return built;
     },
