@@ -14,6 +14,7 @@ import socket
 import stat
 import sys
 import threading
+import time
 from typing import Any
 
 from .connection import Connection
@@ -85,6 +86,7 @@ class Process:
         self._capture = capture
         self._loop = Loop()
         self._server = Server(self._loop, settings, sink, capture, self.exit_by_user)
+        self._server.boot_ms = _age_ms()
         self._accepting: asyncio.AbstractServer | None = None
 
     def run(self) -> None:
@@ -137,10 +139,14 @@ class Process:
                 pass
         self._server.begin_drain()
         self._server.turns.on_idle = self._drained
-        if self._server.turns.busy:
-            self._loop.call_later(self._settings.drain_ms / 1000, self._exit, 0)
-        else:
+        self._loop.call_later(self._settings.drain_ms / 1000, self._drain_over)
+        if not self._server.turns.busy:
             self._drained()
+
+    def _drain_over(self) -> None:
+        self._server.end_sockets()
+        # Not at once: the last frames have to leave.
+        self._loop.call_soon(self._exit, 0)
 
     def _drained(self) -> None:
         # The last answers leave first.
@@ -181,6 +187,16 @@ class Process:
                 self._capture.end(call)
             self._sink.flush(_FLUSH_S)
             os._exit(code & 0xFF)
+
+
+def _age_ms() -> float:
+    """Milliseconds since this process was started, as far as its clock tick tells; 0 where nothing does."""
+    try:
+        with open("/proc/self/stat", "rb") as file:
+            ticks = int(file.read().rpartition(b")")[2].split()[19])
+        return max(0.0, (time.clock_gettime(time.CLOCK_BOOTTIME) - ticks / os.sysconf("SC_CLK_TCK")) * 1000)
+    except (OSError, ValueError, IndexError, AttributeError):
+        return 0.0
 
 
 def _exit_at_end(fd: int) -> None:

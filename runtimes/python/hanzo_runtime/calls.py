@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from hanzo.functions import Context
 
     from .connection import Connection
+    from .incoming import Incoming
+    from .websocket import Socket
 
 _BASE32 = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
 
@@ -38,11 +40,12 @@ class Call(Scope):
         "context",
         "deadline_at",
         "ended",
-        "handler_ms",
+        "incoming",
         "job",
         "path",
         "query",
         "request",
+        "socket",
         "started_at",
         "task",
         "timeout_ms",
@@ -68,18 +71,27 @@ class Call(Scope):
         self.task: asyncio.Task[Any] | None = None
         self.job: Job | None = None
         self.context: Context | None = None
+        # The body on its way to a handler that takes it as a stream.
+        self.incoming: Incoming | None = None
+        self.socket: Socket | None = None
 
     def cancel(self, why: type[BaseException]) -> None:
         if self.cancelled is not None or self.ended:
             return
         self.cancelled = why
-        if self.context is not None:
-            self.context._cancelled = True
+        context = self.context
+        if context is not None:
+            context._cancelled = True
         if self.job is not None:
             self.job.interrupt(why)
         if self.task is not None:
             self.task.cancel()
         self.connection.open_gate()
+        if self.incoming is not None:
+            self.incoming.fail(why("the call was cancelled"))
+        if context is not None:
+            # After the interrupt: a thread that is woken meets it before it goes on.
+            context._cancel()
 
 
 def _deadline_ms(headers: dict[str, str], default: int) -> int:

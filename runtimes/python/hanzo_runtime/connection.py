@@ -8,16 +8,25 @@ import struct
 import threading
 from typing import TYPE_CHECKING
 
+from hanzo.functions.errors import BodyError
+
 from .errors import error_body
-from .http1 import MAX_HEAD_BYTES, ChunkedBody, Refused, Request, head_bytes, parse_head, too_large
+from .http1 import MAX_HEAD_BYTES, UNBOUNDED, ChunkedBody, Refused, Request, head_bytes, parse_head, too_large
+from .incoming import MAX_DROPPED
 
 if TYPE_CHECKING:
     from .calls import Call
+    from .incoming import Incoming
     from .server import Server
+    from .websocket import Socket
 
 # What a client may send ahead of its turn before it is not read any more.
 _MAX_AHEAD = 65536
+# An answer goes out in pieces of at most so many bytes, held up by a slow reader.
+PIECE = 65536
 _ABORT = struct.pack("ii", 1, 0)
+# How long a connection that the server ends is still read, so that the client meets the answer and not a reset.
+_LINGER_S = 2.0
 
 
 class Connection(asyncio.Protocol):
@@ -29,6 +38,13 @@ class Connection(asyncio.Protocol):
         self._chunks: ChunkedBody | None = None
         self._left: list[bytes] = []
         self._missing = 0
+        # The body that a handler reads as a stream, or that is dropped after the answer.
+        self._incoming: Incoming | None = None
+        # The rest of a large answer.
+        self._outgoing: memoryview | None = None
+        # A connection that has become a WebSocket.
+        self._socket: Socket | None = None
+        self._lingering: asyncio.TimerHandle | None = None
         # True from a whole request until its whole answer.
         self.busy = False
         # The call whose answer this connection waits for.
@@ -50,29 +66,43 @@ class Connection(asyncio.Protocol):
     def connection_lost(self, _error: Exception | None) -> None:
         self._server.connections.discard(self)
         self._closing = True
+        self._outgoing = None
+        if self._lingering is not None:
+            self._lingering.cancel()
         self.resume_writing()
+        if self._socket is not None:
+            self._socket.lost()
+        if self._incoming is not None:
+            self._incoming.fail(BodyError("the client went away before the body was complete"))
+            self._incoming = None
         call, self.call = self.call, None
         if call is not None:
             self._server.disconnected(call)
 
     def data_received(self, data: bytes) -> None:
-        if self.busy or self._closing:
-            if not self._closing:
-                self._buffer += data
-                if len(self._buffer) > _MAX_AHEAD and self._reading:
-                    self._reading = False
-                    self._transport.pause_reading()
+        if self._closing:
             return
-        try:
-            self._take(data)
-        except Refused as refused:
-            self._refuse(refused)
+        if self._socket is not None:
+            self._socket.feed(data)
+        elif self._incoming is not None:
+            self._stream_body(data)
+        elif self.busy:
+            self._buffer += data
+            if len(self._buffer) > _MAX_AHEAD:
+                self.pause_body()
+        else:
+            try:
+                self._take(data)
+            except Refused as refused:
+                self._refuse(refused)
 
     def pause_writing(self) -> None:
         self.write_paused = True
 
     def resume_writing(self) -> None:
         self.write_paused = False
+        if self._outgoing is not None:
+            self._send_on()
         if self._writable is not None and not self._writable.done():
             self._writable.set_result(None)
         self._writable = None
@@ -88,6 +118,9 @@ class Connection(asyncio.Protocol):
                 if end >= 0:
                     self._begin(data[: end + 4])
                     data = data[end + 4 :]
+                    if self._incoming is not None:
+                        self._begin_stream(data)
+                        return
                     if self._missing == 0 and self._chunks is None:
                         self._buffer += data
                         self._complete()
@@ -113,7 +146,10 @@ class Connection(asyncio.Protocol):
         rest = bytes(buffer[end + 4 :])
         buffer.clear()
         self._begin(head)
-        self._body(rest)
+        if self._incoming is not None:
+            self._begin_stream(rest)
+        else:
+            self._body(rest)
 
     def _begin(self, head: bytes) -> None:
         if len(head) > MAX_HEAD_BYTES:
@@ -121,7 +157,8 @@ class Connection(asyncio.Protocol):
         if head.startswith(b"\r\n"):
             head = head.lstrip(b"\r\n")
         request = parse_head(head)
-        limit = self._server.max_body_bytes
+        streamed = request.length != 0 and self._server.takes_stream(request)
+        limit = UNBOUNDED if streamed else self._server.max_body_bytes
         if request.length > limit:
             raise too_large(limit)
         self._request = request
@@ -129,8 +166,81 @@ class Connection(asyncio.Protocol):
             self._chunks = ChunkedBody(limit)
         else:
             self._missing = request.length
-        if request.expects_continue:
+        if streamed:
+            self._incoming = self._server.make_incoming(self, request.expects_continue)
+        elif request.expects_continue:
+            self.send_continue()
+
+    def send_continue(self) -> None:
+        """Lets a client that asked first send its body."""
+        if not self._closing:
             self._transport.write(b"HTTP/1.1 100 Continue\r\n\r\n")
+
+    # -- bodies as streams
+
+    def _begin_stream(self, data: bytes) -> None:
+        """The head is there: the call begins, and its body goes on coming."""
+        request = self._request
+        assert request is not None
+        self.busy = True
+        self._server.dispatch(self, request, self._incoming)
+        self._stream_body(data)
+
+    def _stream_body(self, data: bytes) -> None:
+        incoming = self._incoming
+        if incoming is None:
+            # The answer to the call came at once and ended the connection.
+            return
+        chunks = self._chunks
+        if chunks is not None:
+            self._buffer += data
+            try:
+                ended = chunks.feed(self._buffer)
+            except Refused as refused:
+                self._break_body(refused)
+                return
+            for piece in chunks.take():
+                incoming.feed(piece)
+        else:
+            ended = len(data) >= self._missing
+            piece = data[: self._missing] if ended else data
+            self._missing -= len(piece)
+            if piece:
+                incoming.feed(piece)
+            if ended:
+                self._buffer += data[len(piece) :]
+        if ended:
+            self._chunks = None
+            self._incoming = None
+            incoming.end()
+            if not self.busy and not self._closing:
+                self._next()
+        elif not self.busy and incoming.dropped > MAX_DROPPED:
+            self._close_gently()
+
+    def _break_body(self, refused: Refused) -> None:
+        """Nothing that follows can be understood."""
+        incoming, self._incoming = self._incoming, None
+        assert incoming is not None
+        if self._request is not None:
+            self._request.keep_alive = False
+        incoming.fail(BodyError(refused.msg))
+        if not self.busy:
+            self._close_gently()
+
+    def pause_body(self) -> None:
+        """Reads no more from the client for now."""
+        if self._reading and not self._closing:
+            self._reading = False
+            self._transport.pause_reading()
+
+    def resume_body(self) -> None:
+        """Reads on."""
+        if not self._reading and not self._closing:
+            self._reading = True
+            self._transport.resume_reading()
+
+    # -- bodies as a whole
 
     def _body(self, data: bytes) -> None:
         chunks = self._chunks
@@ -160,7 +270,7 @@ class Connection(asyncio.Protocol):
             request.body = self._left[0] if len(self._left) == 1 else b"".join(self._left)
             self._left = []
         self.busy = True
-        self._server.dispatch(self, request)
+        self._server.dispatch(self, request, None)
 
     def _refuse(self, refused: Refused) -> None:
         self._closing = True
@@ -170,7 +280,7 @@ class Connection(asyncio.Protocol):
             f"x-function-error: {refused.error}\r\nconnection: close\r\n"
         )
         self._transport.write(head_bytes(refused.status, fields) + body)
-        self._transport.close()
+        self._linger()
 
     # -- answers
 
@@ -188,8 +298,26 @@ class Connection(asyncio.Protocol):
         elif request.minor == 0:
             fields += "connection: keep-alive\r\n"
         head = head_bytes(status, fields)
-        self._transport.write(head if request.method == "HEAD" else head + body)
+        if request.method == "HEAD":
+            self._transport.write(head)
+        elif len(body) > PIECE:
+            self._transport.write(head)
+            self._outgoing = memoryview(body)
+            if not self.write_paused:
+                self._send_on()
+            return
+        else:
+            self._transport.write(head + body)
         self._finish()
+
+    def _send_on(self) -> None:
+        """Sends a large answer as the client reads it, so that it is in memory once."""
+        while self._outgoing is not None and not self.write_paused and not self._closing:
+            piece, rest = self._outgoing[:PIECE], self._outgoing[PIECE:]
+            self._outgoing = rest if rest else None
+            self._transport.write(piece)
+            if self._outgoing is None:
+                self._finish()
 
     def begin_stream(self, call: Call, status: int, fields: str, first: bytes) -> None:
         """The head of a streamed answer together with its first piece, which may be empty."""
@@ -226,6 +354,9 @@ class Connection(asyncio.Protocol):
         if self._closing or self.call is not call:
             return
         self._closing = True
+        if self._socket is not None:
+            self._transport.close()
+            return
         if not self._chunked:
             sock = self._transport.get_extra_info("socket")
             if sock is not None and sock.family != socket.AF_UNIX:
@@ -235,7 +366,11 @@ class Connection(asyncio.Protocol):
             self._transport.close()
 
     def _ends(self, request: Request) -> bool:
-        return not request.keep_alive or self._server.draining
+        if not request.keep_alive or self._server.draining:
+            return True
+        incoming = self._incoming
+        # What is left of the body is more than is dropped, or will never come.
+        return incoming is not None and (incoming.wants_continue or self._missing > MAX_DROPPED)
 
     def _finish(self) -> None:
         request = self._request
@@ -243,27 +378,74 @@ class Connection(asyncio.Protocol):
         self._request = None
         self.call = None
         self.busy = False
-        if self._ends(request):
-            self._closing = True
-            self._transport.close()
-            return
+        ends = self._ends(request)
+        incoming = self._incoming
+        if incoming is not None:
+            incoming.drop()
+            ends = ends or incoming.dropped > MAX_DROPPED
+        if ends:
+            self._close_gently()
+        elif incoming is None:
+            self._next()
+
+    def _next(self) -> None:
         if self._buffer:
             # Not from here: a client that sends many requests ahead must not build a stack of them.
             self._server.loop.call_soon(self._take_ahead)
-        self._read_on()
+        self.resume_body()
 
     def _take_ahead(self) -> None:
-        if self.busy or self._closing or self._request is not None:
+        if self.busy or self._closing or self._request is not None or self._incoming is not None:
             return
         try:
             self._find_head()
         except Refused as refused:
             self._refuse(refused)
 
-    def _read_on(self) -> None:
-        if not self._reading:
-            self._reading = True
-            self._transport.resume_reading()
+    def _close_gently(self) -> None:
+        """Closes after the answer; what the client still sends is read and dropped for a moment."""
+        if self._incoming is None and self._reading:
+            self._closing = True
+            self._transport.close()
+            return
+        self.resume_body()
+        self._closing = True
+        self._linger()
+
+    def _linger(self) -> None:
+        """A close with unread bytes would reset the connection, and the client might never see the answer."""
+        if self._transport.is_closing():
+            return
+        if self._transport.can_write_eof():
+            self._transport.write_eof()
+        self._lingering = self._server.loop.call_later(_LINGER_S, self._transport.abort)
+
+    # -- WebSocket
+
+    def upgrade(self, call: Call, fields: str, sock: Socket) -> bytes:
+        """Answers 101; what the client has sent behind its request is returned."""
+        self._transport.write(head_bytes(101, fields))
+        self._socket = sock
+        rest = bytes(self._buffer)
+        self._buffer.clear()
+        self.resume_body()
+        return rest
+
+    def write_frame(self, data: bytes) -> None:
+        """Frames of a WebSocket."""
+        if not self._closing:
+            self._transport.write(data)
+
+    def end_socket(self, gently: bool) -> None:
+        """The WebSocket is over: the call is answered."""
+        self.call = None
+        if self._closing:
+            return
+        self._closing = True
+        if gently:
+            self._linger()
+        else:
+            self._transport.close()
 
     def close_if_idle(self) -> None:
         if not self.busy and not self._closing:

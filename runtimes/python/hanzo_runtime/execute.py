@@ -5,24 +5,30 @@ from __future__ import annotations
 import asyncio
 import contextvars
 import inspect
-import time
 from collections import deque
 from collections.abc import Callable
 from functools import partial
+from time import monotonic
 from typing import Any
 
+from hanzo.functions._answers import BadAnswer, Stream, Unserialisable, Whole, encode
+from hanzo.functions._gateway import Host
+from hanzo.functions._payload import fill, parse_query
+from hanzo.functions.body import AsyncBody, Body
 from hanzo.functions.context import Context
+from hanzo.functions.errors import BodyError
 from hanzo.functions.logger import Logger
 
-from .answers import BadAnswer, Stream, Unserialisable, Whole, encode
 from .calls import Call
+from .connection import PIECE, Connection
 from .errors import error_body
 from .http1 import Refused
+from .incoming import AsyncIncoming, BlockingIncoming, Incoming
 from .loader import Entry
 from .logs import LogSink, current
-from .payload import make_context
 from .settings import Identity
 from .streams import Capture, trace_of
+from .websocket import Socket, handshake, is_upgrade
 from .workers import Job, Workers, job_here
 
 # Bodies beyond this are parsed on a worker thread, so that the loop goes on.
@@ -45,6 +51,9 @@ class Executor:
         self._exit = exit_process
         self.workers = Workers()
         self.identity = Identity()
+        self.host = Host()
+        # Header line of the first answer: what a cold start took. Empty once it has been given.
+        self.cold_start = ""
         self.entry: Entry = None  # type: ignore[assignment]
         # What the user's module set in context variables while it was loaded.
         self.base = contextvars.Context()
@@ -105,34 +114,73 @@ class Executor:
         def emit(level: str, msg: str, fields: dict[str, Any] | None) -> None:
             sink.emit(level, msg, "log", request_id, fields)
 
-        context = make_context(
-            call.request,
-            call.path,
-            call.query,
+        request = call.request
+        context = Context(
+            None,
             log=Logger(emit),
+            method=request.method,
+            path=call.path,
+            query=parse_query(call.query) if call.query else {},
             request_id=request_id,
             function=identity.function,
             revision=identity.revision,
             org=identity.org,
         )
+        fill(context, request.headers, request.body, self.entry.streams)
+        context._host = self.host
+        if "upgrade" in request.headers and is_upgrade(request) and self.entry.is_async:
+            context._accept = partial(self._accept, call)
         context._deadline_at = call.deadline_at
         call.context = context
         if call.cancelled is not None:
             context._cancelled = True
         return context
 
+    def make_incoming(self, connection: Connection, wants_continue: bool) -> Incoming:
+        """For a handler that takes the body as a stream."""
+        if self.entry.is_async:
+            return AsyncIncoming(connection, wants_continue, self._loop)
+        return BlockingIncoming(connection, wants_continue, self.post)
+
+    def _invoke(self, call: Call) -> Any:
+        """Calls the user's handler."""
+        context = self._context(call)
+        if not self.entry.streams:
+            return self.entry.call(context)
+        return self.entry.call(context, self._body(call))
+
+    def _body(self, call: Call) -> Body | AsyncBody:
+        incoming = call.incoming
+        if isinstance(incoming, (BlockingIncoming, AsyncIncoming)):
+            return incoming.body()
+        return AsyncBody(_nothing) if self.entry.is_async else Body(bytes)
+
+    async def _accept(self, call: Call, _context: Context, subprotocol: str | None) -> Socket:
+        if call.answered or call.cancelled is not None or call.ended:
+            raise RuntimeError("ctx.accept(): the call has been answered")
+        if asyncio.get_running_loop() is not self._loop:
+            raise RuntimeError("ctx.accept(): only the handler's own event loop has the connection")
+        connection = call.connection
+        fields = handshake(call.request, subprotocol)
+        sock = call.socket = Socket(self._loop, connection, call, subprotocol)
+        call.answered = True
+        sock.feed(connection.upgrade(call, self._stamped(call, fields), sock))
+        return sock
+
     # -- asynchronous handlers
 
     async def _run_task(self, call: Call) -> None:
         try:
             if len(call.request.body) > _PARSE_HERE:
-                context = await self._in_worker(call, partial(self._context, call))
+                value = self.entry.call(await self._in_worker(call, partial(self._context, call)))
             else:
-                context = self._context(call)
-            value = self.entry.call(context)
+                value = self._invoke(call)
             if inspect.isawaitable(value):
                 value = await value
-            await self._answer(call, encode(value))
+            if call.socket is not None:
+                call.socket.finish(1000)
+            else:
+                await self._answer(call, encode(value, self.identity.function))
         except BaseException as error:
             self._failed(call, error)
         finally:
@@ -162,10 +210,14 @@ class Executor:
         try:
             async for piece in source:
                 data = stream.encode(piece)
-                if call.answered:
-                    connection.write_piece(call, data)
-                else:
-                    self._begin(call, stream, piece, data)
+                if not call.answered:
+                    self._begin(call, stream, piece, data[:PIECE])
+                    data = data[PIECE:]
+                while data:
+                    if connection.write_paused:
+                        await connection.drain()
+                    connection.write_piece(call, data[:PIECE])
+                    data = data[PIECE:]
                 if connection.write_paused:
                     await connection.drain()
             self._end_stream(call, stream)
@@ -188,10 +240,10 @@ class Executor:
 
     def _work(self, call: Call) -> Any:
         """Returns an answer that is ready to be sent, a value that the loop has to go on with, or None."""
-        value = self.entry.call(self._context(call))
+        value = self._invoke(call)
         if inspect.isawaitable(value):
             return value
-        answer = encode(value)
+        answer = encode(value, self.identity.function)
         if isinstance(answer, Stream) and not answer.is_async and call.request.method != "HEAD":
             self._pump(call, answer)
             return None
@@ -214,7 +266,7 @@ class Executor:
     async def _go_on(self, call: Call, value: Any) -> None:
         """A synchronous handler returned something asynchronous."""
         try:
-            answer = value if isinstance(value, Stream) else encode(await value)
+            answer = value if isinstance(value, Stream) else encode(await value, self.identity.function)
             await self._answer(call, answer)
         except BaseException as error:
             self._failed(call, error)
@@ -229,12 +281,15 @@ class Executor:
         try:
             for piece in source:
                 data = stream.encode(piece)
-                if begun:
-                    self.post(partial(ahead.write, data))
-                else:
+                if not begun:
                     begun = True
-                    self.post(partial(ahead.begin, self._begin, stream, piece, data))
-                ahead.wait(len(data))
+                    first, data = data[:PIECE], data[PIECE:]
+                    self.post(partial(ahead.begin, self._begin, stream, piece, first))
+                    ahead.wait(len(first))
+                while data:
+                    part, data = data[:PIECE], data[PIECE:]
+                    self.post(partial(ahead.write, part))
+                    ahead.wait(len(part))
         finally:
             close = getattr(source, "close", None)
             if close is not None:
@@ -261,8 +316,11 @@ class Executor:
             self._send(call, Whole(stream.status, stream.head_fields(b""), b""))
 
     def _stamped(self, call: Call, fields: str) -> str:
-        took = (time.monotonic() - call.started_at) * 1000
-        return f"{fields}x-function-duration-ms: {took:.1f}\r\nx-function-instance: {self.identity.instance}\r\n"
+        took = (monotonic() - call.started_at) * 1000
+        cold, self.cold_start = self.cold_start, ""
+        return (
+            f"{fields}{cold}x-function-duration-ms: {took:.1f}\r\nx-function-instance: {self.identity.instance}\r\n"
+        )
 
     def send_error(self, call: Call, status: int, error: str, msg: str, hint: bool = False) -> None:
         identity = self.identity
@@ -272,7 +330,9 @@ class Executor:
     def expired(self, call: Call) -> None:
         """The deadline: the answer goes out now, the handler is cancelled and may take its time."""
         if call.cancelled is None:
-            if call.answered:
+            if call.socket is not None:
+                call.socket.finish(1011, "the deadline of the call has passed")
+            elif call.answered:
                 call.connection.cut(call)
             else:
                 msg = f"the handler did not answer within {call.timeout_ms} ms"
@@ -284,6 +344,9 @@ class Executor:
             self._exit(error)
             return
         if call.cancelled is not None:
+            return
+        if isinstance(error, BodyError) and call.incoming is not None and not call.answered:
+            self.send_error(call, 400, "bad_request", f"the body cannot be read: {error}")
             return
         if isinstance(error, Refused):
             self.send_error(call, error.status, error.error, error.msg)
@@ -298,7 +361,9 @@ class Executor:
             name = type(error).__name__
             code, msg = "handler_error", f"the handler raised {name}"
             self._sink.emit("error", trace_of(error), "log", call.request_id, {"error": name})
-        if call.answered:
+        if call.socket is not None:
+            call.socket.finish(1011, "the handler failed")
+        elif call.answered:
             call.connection.cut(call)
         else:
             self.send_error(call, 500, code, msg, hint=True)
@@ -353,6 +418,10 @@ class _Ahead:
         if call.cancelled is not None or call.connection.gone:
             return False
         return call.connection.write_paused or self._produced - self._written > _MAX_AHEAD
+
+
+async def _nothing() -> bytes:
+    return b""
 
 
 def _settle(future: asyncio.Future[Any], result: Any, error: BaseException | None) -> None:

@@ -28,9 +28,10 @@ class LoadFailed(Exception):
 
 
 class Entry:
-    """The user's handler. ``is_async`` says that it has to be called on the event loop."""
+    """The user's handler. ``is_async`` says that it has to be called on the event loop, ``streams`` that it takes the body
+    of the request as its second parameter."""
 
-    __slots__ = ("call", "is_async")
+    __slots__ = ("call", "is_async", "streams")
 
     def __init__(self, handler: Callable[..., Any]) -> None:
         target = handler
@@ -39,25 +40,36 @@ class Entry:
         if not inspect.isroutine(target):
             target = type(target).__call__
         self.is_async = inspect.iscoroutinefunction(target) or inspect.isasyncgenfunction(target)
-        self.call: Callable[[Any], Any] = handler if _takes_context(handler) else lambda _context: handler()
+        takes = _parameters(handler)
+        self.streams = takes == 2
+        self.call: Callable[..., Any] = handler if takes else lambda _context: handler()
 
 
-def _takes_context(handler: Callable[..., Any]) -> bool:
+def _parameters(handler: Callable[..., Any]) -> int:
+    """How many positional arguments the handler is called with: the context, or it and the body, or none."""
     try:
         signature = inspect.signature(handler)
     except (TypeError, ValueError):
-        return True
+        return 1
+    needed = [
+        parameter
+        for parameter in signature.parameters.values()
+        if parameter.kind in (parameter.POSITIONAL_ONLY, parameter.POSITIONAL_OR_KEYWORD)
+        and parameter.default is parameter.empty
+    ]
+    count = 2 if len(needed) == 2 else 1
     try:
-        signature.bind(None)
+        signature.bind(*[None] * count)
     except TypeError as error:
         try:
             signature.bind()
         except TypeError:
             raise LoadFailed(
-                "entry_invalid", f"the entry must take one argument, the context; it is {signature}: {error}"
+                "entry_invalid",
+                f"the entry must take the context, or the context and the body; it is {signature}: {error}",
             ) from None
-        return False
-    return True
+        return 0
+    return count
 
 
 def prepare(load: Load) -> None:

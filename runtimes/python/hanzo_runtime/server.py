@@ -10,14 +10,17 @@ from _operator import _compare_digest  # type: ignore[attr-defined]
 from collections.abc import Callable
 from typing import Any
 
+from hanzo.functions._gateway import Gateway, Host
+from hanzo.functions._payload import split_target
+
 from .calls import Call, Turns
 from .connection import Connection
 from .errors import error_body
 from .execute import Executor
 from .http1 import Request
+from .incoming import Incoming
 from .loader import Entry, LoadFailed, load_entry, prepare
 from .logs import LogSink
-from .payload import split_target
 from .settings import Identity, Load, Settings
 from .streams import Capture
 from .workers import Job
@@ -40,6 +43,8 @@ class Server:
         self.connections: set[Connection] = set()
         self.state = "generic"
         self.draining = False
+        # Milliseconds from the start of the process until it listened.
+        self.boot_ms = 0.0
         self._token = settings.control_token
         self._capture = capture
         self._exit = exit_process
@@ -50,12 +55,24 @@ class Server:
 
     # -- requests
 
-    def dispatch(self, connection: Connection, request: Request) -> None:
+    def takes_stream(self, request: Request) -> bool:
+        """Whether the call begins with the head of the request, and its body is read by the handler."""
+        if self.state != "ready" or not self._executor.entry.streams or self.draining:
+            return False
+        return not split_target(request.target)[0].startswith(_CONTROL)
+
+    def make_incoming(self, connection: Connection, wants_continue: bool) -> Incoming:
+        """For a request that :meth:`takes_stream`."""
+        return self._executor.make_incoming(connection, wants_continue)
+
+    def dispatch(self, connection: Connection, request: Request, incoming: Incoming | None) -> None:
+        """A request is there, whole or (``incoming``) with its body on the way."""
         path, query = split_target(request.target)
         if path.startswith(_CONTROL):
             self._control(connection, request, path)
             return
         call = Call(request, connection, path, query, self._identity.timeout_ms, time.monotonic())
+        call.incoming = incoming
         connection.call = call
         if self.draining:
             self._executor.send_error(call, 503, "draining", "the instance is about to end")
@@ -161,13 +178,17 @@ class Server:
         if error is None and entry is not None:
             self._identity = self._executor.identity = load.identity
             self._executor.entry = entry
+            self._executor.host = _host_of(load)
             self._executor.base = context
             self._executor.workers.keep = load.identity.concurrency
             self.turns.limit = load.identity.concurrency
             self.state = "ready"
         else:
             self.state = "failed"
-        loaded(round((time.perf_counter() - started) * 1000, 1), error)
+        load_ms = round((time.perf_counter() - started) * 1000, 1)
+        if self.state == "ready":
+            self._executor.cold_start = f"x-function-cold-start: boot={self.boot_ms:.1f}, load={load_ms:.1f}\r\n"
+        loaded(load_ms, error)
 
     # -- the end
 
@@ -176,6 +197,12 @@ class Server:
         for connection in list(self.connections):
             connection.close_if_idle()
 
+    def end_sockets(self) -> None:
+        """The drain time is over."""
+        for call in self.turns.calls():
+            if call.socket is not None:
+                call.socket.finish(1001, "the instance ends")
+
 
 def parse_order(body: bytes) -> Load:
     """The body of ``specialise``. Raises ValueError, TypeError or KeyError for any other."""
@@ -183,7 +210,7 @@ def parse_order(body: bytes) -> Load:
     if not isinstance(order, dict):
         raise TypeError("it is not an object")
     texts: dict[str, str] = {}
-    for name in ("org", "function", "revision", "instance", "source", "entry", "tmp"):
+    for name in ("org", "function", "revision", "instance", "source", "entry", "tmp", "models"):
         value = order[name] if name in ("source", "entry") else order.get(name, "")
         if not isinstance(value, str):
             raise TypeError(f"{name} is not a string")
@@ -202,4 +229,17 @@ def parse_order(body: bytes) -> Load:
         concurrency=max(1, int(order.get("concurrency") or 10)),
         timeout_ms=max(1, int(order.get("timeout_ms") or 60_000)),
     )
-    return Load(identity, texts["source"], texts["entry"], paths, environment, texts["tmp"])
+    gateway = order.get("gateway") or {}
+    if not isinstance(gateway, dict) or not all(isinstance(gateway.get(name, ""), str) for name in ("url", "token")):
+        raise TypeError("gateway is not an object with url and token")
+    url = gateway.get("url", "")
+    if url:
+        Gateway(url, "")
+    token = gateway.get("token", "")
+    return Load(
+        identity, texts["source"], texts["entry"], paths, environment, texts["tmp"], url, token, texts["models"]
+    )
+
+
+def _host_of(load: Load) -> Host:
+    return Host(Gateway(load.gateway, load.gateway_token) if load.gateway else None, load.models)

@@ -29,6 +29,11 @@ class Load:
     paths: list[str] = field(default_factory=list)
     environment: dict[str, str] = field(default_factory=dict)
     tmp: str = ""
+    # Where the platform's gateway is (``unix:/path`` or ``http://host:port``) and the token for it; empty without one.
+    gateway: str = ""
+    gateway_token: str = ""
+    # A directory with one directory per model, or empty.
+    models: str = ""
 
 
 @dataclass
@@ -62,7 +67,15 @@ def take_settings(env: MutableMapping[str, str]) -> Settings:
             timeout_ms=max(1, _number(env, "HANZO_FN_TIMEOUT_MS", 60_000)),
         )
         paths = [path for path in env.get("HANZO_FN_PATHS", "").split(os.pathsep) if path]
-        load = Load(identity, source, env.get("HANZO_FN_ENTRY", ""), paths)
+        load = Load(
+            identity,
+            source,
+            env.get("HANZO_FN_ENTRY", ""),
+            paths,
+            gateway=env.get("HANZO_FN_GATEWAY", ""),
+            gateway_token=env.get("HANZO_FN_GATEWAY_TOKEN", ""),
+            models=env.get("HANZO_FN_MODELS", ""),
+        )
     port = env.get("PORT", "")
     settings = Settings(
         socket=env.get("HANZO_FN_SOCKET", ""),

@@ -72,7 +72,7 @@ class Specialise(ServerCase):
         self.assertEqual(self.failure(handler="handle = 5")["kind"], "entry_invalid")
         self.assertEqual(self.failure("handler", handler=HELLO)["kind"], "entry_invalid")
         self.assertEqual(self.failure(handler="class handle: ...")["kind"], "entry_invalid")
-        self.assertEqual(self.failure(handler="def handle(a, b): ...")["kind"], "entry_invalid")
+        self.assertEqual(self.failure(handler="def handle(a, b, c): ...")["kind"], "entry_invalid")
 
     def test_a_module_that_python_has_itself_is_told_apart(self) -> None:
         error = self.failure("queue.handle", queue=HELLO)
@@ -169,23 +169,6 @@ def handle(ctx):
                 file.write("WORD = 'client'")
             self.assertEqual(server.specialise("handler.handle", paths=[os.path.dirname(layer)]).status, 200)
             self.assertEqual(server.call().json, ["owner", "client", True])
-
-    def test_parts_of_later_versions_say_so(self) -> None:
-        server = self.ready("""
-            def handle(ctx):
-                out = []
-                for name in ("kv", "storage", "publish", "model", "other"):
-                    try:
-                        getattr(ctx, name)
-                    except AttributeError as error:
-                        out.append([type(error).__name__, str(error)])
-                return out
-        """)
-        *later, other = server.call().json
-        for kind, message in later:
-            self.assertEqual(kind, "NotServedError")
-            self.assertIn("is not served", message)
-        self.assertEqual(other[0], "AttributeError")
 
 
 class SpecialisedBoot(ServerCase):

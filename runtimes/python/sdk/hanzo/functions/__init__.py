@@ -4,8 +4,27 @@
 ``hanzo/__init__.py`` here.
 """
 
-from .context import Context, Headers, NotServedError, TriggerInfo
+from .body import AsyncBody, Body
+from .context import AsyncContext, Context, Headers, TriggerInfo
+from .errors import BodyError, GatewayError
+from .event import BatchItem, Event
 from .logger import Logger
 from .response import Response
+from .websocket import WebSocket, WebSocketClosed
 
-__all__ = ["Context", "Headers", "Logger", "NotServedError", "Response", "TriggerInfo"]
+__all__ = [
+    "AsyncBody",
+    "AsyncContext",
+    "BatchItem",
+    "Body",
+    "BodyError",
+    "Context",
+    "Event",
+    "GatewayError",
+    "Headers",
+    "Logger",
+    "Response",
+    "TriggerInfo",
+    "WebSocket",
+    "WebSocketClosed",
+]

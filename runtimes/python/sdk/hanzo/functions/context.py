@@ -3,27 +3,25 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Mapping
-from typing import Any, Union
+from asyncio import _get_running_loop
+from collections.abc import Awaitable, Callable, Iterator, Mapping
+from typing import TYPE_CHECKING, Any, Union
 
+from .event import BatchItem, Event, now
 from .logger import Logger
+
+if TYPE_CHECKING:
+    from ._gateway import Host
+    from .kv import KV, AsyncKV
+    from .model import AsyncModel
+    from .models import Model
+    from .storage import AsyncStorage, Storage
+    from .websocket import WebSocket
 
 Query = dict[str, Union[str, list[str]]]
 
-_LATER = {
-    "kv": "the key-value client",
-    "storage": "the object storage client",
-    "publish": "publishing to queues and streams",
-    "model": "the model cache",
-}
-
-
 # Tells "no payload" from the payload null.
 _NO_DATA: Any = object()
-
-
-class NotServedError(NotImplementedError, AttributeError):
-    """Raised for a part of the context that this version of the platform does not serve."""
 
 
 class Headers(Mapping[str, str]):
@@ -63,16 +61,27 @@ class TriggerInfo:
     or schedule; ``timestamp`` RFC 3339; ``id`` the trigger's id or empty; ``attempt`` counts from 1.
     """
 
-    __slots__ = ("attempt", "id", "source", "timestamp", "type")
+    __slots__ = ("_timestamp", "attempt", "id", "source", "type")
 
     def __init__(
         self, type: str = "http", source: str = "/", timestamp: str = "", id: str = "", attempt: int = 1
     ) -> None:
         self.type = type
         self.source = source
-        self.timestamp = timestamp or _now()
+        self._timestamp: str | float = timestamp or time.time()
         self.id = id
         self.attempt = attempt
+
+    @property
+    def timestamp(self) -> str:
+        """RFC 3339; where the trigger brought none, when the call came."""
+        if not isinstance(self._timestamp, str):
+            self._timestamp = now(self._timestamp)
+        return self._timestamp
+
+    @timestamp.setter
+    def timestamp(self, value: str) -> None:
+        self._timestamp = value
 
     def __repr__(self) -> str:
         return (
@@ -81,22 +90,33 @@ class TriggerInfo:
         )
 
 
-def _now() -> str:
-    now = time.time()
-    return time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(now)) + f".{int(now * 1000) % 1000:03d}Z"
-
-
 class Context:
     """One call of a function.
 
-    The server makes it; in a unit test make it yourself: ``Context({"text": "hello"})``.
+    The server makes it; in a unit test make it yourself: ``Context({"text": "hello"})``, or call the handler through
+    :mod:`hanzo.functions.testing`, which serves ``kv``, ``storage`` and ``publish`` from memory.
+
+    **Sync and async.** ``kv``, ``storage``, ``publish``, ``model`` and what they give go by where they are used. In a
+    thread without a running event loop (a handler that is not ``async``, or ``asyncio.to_thread``) a call blocks and
+    returns its value. Where an event loop runs (an ``async`` handler) the same call returns an awaitable. Annotate an
+    ``async`` handler's parameter as :class:`AsyncContext`, and the editor knows it too.
+
+    >>> def handle(ctx: Context):
+    ...     return ctx.kv.get("greeting")
+    >>> async def handle(ctx: AsyncContext):
+    ...     return await ctx.kv.get("greeting")
     """
 
     __slots__ = (
+        "_accept",
         "_cancelled",
         "_deadline_at",
+        "_host",
+        "_wakers",
+        "batch",
         "body",
         "data",
+        "event",
         "function",
         "headers",
         "log",
@@ -111,12 +131,17 @@ class Context:
 
     data: Any
     """The payload: the parsed JSON body; for an empty body the query as a map; any other body as
-    ``{"body": text}`` or ``{"body": base64, "encoding": "base64"}``."""
+    ``{"body": text}`` or ``{"body": base64, "encoding": "base64"}``; of a CloudEvent its data; of a batch the list of
+    the items' data; None for a handler that takes the body as a stream."""
     headers: Headers
     trigger: TriggerInfo
     log: Logger
     body: bytes
-    """The body as the client sent it."""
+    """The body as the client sent it; empty for a handler that takes it as a stream."""
+    event: Event | None
+    """The attributes of the CloudEvent that the call is, else None."""
+    batch: list[BatchItem] | None
+    """The items, where the call is a batch, else None."""
     method: str
     path: str
     """The path as the client sent it, percent-encoding included, without the query."""
@@ -135,6 +160,8 @@ class Context:
         trigger: TriggerInfo | None = None,
         log: Logger | None = None,
         body: bytes = b"",
+        event: Event | None = None,
+        batch: list[BatchItem] | None = None,
         method: str = "POST",
         path: str = "/",
         query: Query | None = None,
@@ -149,6 +176,8 @@ class Context:
         self.trigger = trigger or TriggerInfo(source=path)
         self.log = log or Logger()
         self.body = body
+        self.event = event
+        self.batch = batch
         self.method = method
         self.path = path
         self.query = {} if query is None else query
@@ -158,6 +187,10 @@ class Context:
         self.org = org
         self._deadline_at = time.monotonic() + timeout
         self._cancelled = False
+        self._host: Host | None = None
+        # Called when the call is cancelled, to wake threads that wait for the platform.
+        self._wakers: set[Callable[[], None]] | None = None
+        self._accept: Callable[[Context, str | None], Awaitable[WebSocket]] | None = None
 
     @property
     def deadline(self) -> float:
@@ -169,8 +202,86 @@ class Context:
         """True when nobody waits for the answer any more: the deadline passed or the client went away."""
         return self._cancelled or self._deadline_at <= time.monotonic()
 
-    def __getattr__(self, name: str) -> Any:
-        what = _LATER.get(name)
-        if what is not None:
-            raise NotServedError(f"ctx.{name} is not served: this version of the platform does not have {what} yet")
-        raise AttributeError(f"'Context' object has no attribute {name!r}")
+    @property
+    def kv(self) -> KV:
+        """The function's own keys in the platform's key-value store. In an async handler :class:`AsyncKV`."""
+        from . import kv
+
+        return kv.KV(self) if _get_running_loop() is None else kv.AsyncKV(self)  # type: ignore[return-value]
+
+    @property
+    def storage(self) -> Storage:
+        """Objects of the function and its organisation. In an async handler :class:`AsyncStorage`."""
+        from . import storage
+
+        if _get_running_loop() is None:
+            return storage.Storage(self)
+        return storage.AsyncStorage(self)  # type: ignore[return-value]
+
+    def publish(self, subject: str, data: Any, id: str | None = None) -> str:
+        """Publishes ``data``, which JSON can hold, and returns the message's id once the broker has it.
+
+        A subject that begins with ``mq.`` is a queue's, a snake_case name without dots a stream's topic. Two messages
+        with the same ``id`` (1 to 128 printable characters) are one to the broker. At most 1 MiB with its envelope.
+        Raises :class:`GatewayError`. In an async handler: ``await ctx.publish(...)``.
+        """
+        from .publish import publish, publish_async
+
+        return (publish if _get_running_loop() is None else publish_async)(self, subject, data, id)  # type: ignore[return-value]
+
+    def model(self, name: str) -> Model:
+        """The model of that name, loaded once for the whole process.
+
+        ``path`` is its directory; ``encode``, ``predict`` and ``transcribe`` are there where its architecture has them.
+        Raises :class:`GatewayError` with every place that was looked at where there is none. In an async handler:
+        ``model = await ctx.model(...)``, an :class:`AsyncModel`.
+        """
+        from .model import get_model, get_model_async
+
+        return (get_model if _get_running_loop() is None else get_model_async)(self, name)  # type: ignore[return-value]
+
+    async def accept(self, subprotocol: str | None = None) -> WebSocket:
+        """Answers 101 and gives the socket; in an ``async`` handler, for a call that asks for a WebSocket.
+
+        ``subprotocol`` is one of those the client offers in ``sec-websocket-protocol``. Raises RuntimeError where the
+        call is no upgrade or was answered already.
+        """
+        if self._accept is None:
+            raise RuntimeError("ctx.accept(): this call does not ask for a WebSocket")
+        return await self._accept(self, subprotocol)
+
+    def _cancel(self) -> None:
+        """Nobody waits any more: wakes what waits for the platform."""
+        self._cancelled = True
+        if self._wakers is not None:
+            for wake in list(self._wakers):
+                wake()
+
+
+class AsyncContext(Context):
+    """:class:`Context` as an ``async`` handler sees it: what speaks to the platform is awaited.
+
+    A name for annotations; the server gives every handler a Context that behaves by where it is used.
+    """
+
+    __slots__ = ()
+
+    if TYPE_CHECKING:
+
+        @property
+        def kv(self) -> AsyncKV:  # type: ignore[override]
+            """The function's own keys in the platform's key-value store."""
+            ...
+
+        @property
+        def storage(self) -> AsyncStorage:  # type: ignore[override]
+            """Objects of the function and its organisation."""
+            ...
+
+        async def publish(self, subject: str, data: Any, id: str | None = None) -> str:  # type: ignore[override]
+            """As :meth:`Context.publish`."""
+            ...
+
+        async def model(self, name: str) -> AsyncModel:  # type: ignore[override]
+            """As :meth:`Context.model`."""
+            ...

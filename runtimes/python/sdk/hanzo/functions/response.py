@@ -2,11 +2,25 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import AsyncIterable, Iterable, Mapping, Sequence
-from typing import Any, Union
+from typing import Any, Literal, Union
+
+_ATTRIBUTE = re.compile(r"[a-z0-9]{1,40}")
 
 HeaderValue = Union[str, int, Sequence[str]]
 Source = Union[Iterable[Any], AsyncIterable[Any]]
+
+
+class _OutgoingEvent:
+    """What ``Response.event`` was given."""
+
+    __slots__ = ("attributes", "data", "mode")
+
+    def __init__(self, attributes: dict[str, Any], data: Any, mode: str) -> None:
+        self.attributes = attributes
+        self.data = data
+        self.mode = mode
 
 
 class Response:
@@ -84,3 +98,53 @@ class Response:
     ) -> Response:
         """An error that the handler answers on purpose: the JSON ``{"error": message}``."""
         return cls(status, {"error": str(message)}, headers)
+
+    @classmethod
+    def batch(cls, results: Iterable[Mapping[str, Any]], status: int = 200) -> Response:
+        """What became of each item of a batch: ``{"id": ..., "output": ...}`` for one that succeeded,
+        ``{"id": ..., "error": {"kind": "transient" | "permanent", "message": ...}}`` for one that failed.
+
+        The platform reads it where the trigger declares ``partial_response: true``; an id that is missing is a transient
+        failure then.
+        """
+        entries = [dict(result) for result in results]
+        for entry in entries:
+            if not isinstance(entry.get("id"), str):
+                raise ValueError(f"a result of a batch needs the id of its item: {entry!r}")
+        return cls.json({"results": entries}, status)
+
+    @classmethod
+    def event(
+        cls,
+        *,
+        type: str,
+        data: Any = None,
+        source: str | None = None,
+        id: str | None = None,
+        subject: str | None = None,
+        time: str | None = None,
+        datacontenttype: str | None = None,
+        mode: Literal["binary", "structured"] = "binary",
+        status: int = 200,
+        **extensions: str | int | bool | None,
+    ) -> Response:
+        """A CloudEvent 1.0. In ``binary`` mode its attributes are ``ce-*`` headers and ``data`` the body, by the rules
+        of a returned value, or JSON where ``datacontenttype`` says so; in ``structured`` mode it is one JSON object.
+
+        ``id`` defaults to a fresh UUID, ``source`` to ``/functions/<function>``, ``time`` (RFC 3339) to now. The name of
+        an extension is lower-case letters and digits.
+        """
+        if mode not in ("binary", "structured"):
+            raise ValueError(f"the mode of an event is binary or structured, not {mode!r}")
+        if not isinstance(type, str) or not type:
+            raise ValueError("an event needs a type")
+        for name, value in extensions.items():
+            if not _ATTRIBUTE.fullmatch(name) or name in ("specversion", "data"):
+                raise ValueError(f"{name!r} is no name of an extension attribute")
+            if value is not None and not isinstance(value, (str, int)):
+                raise TypeError(f"the attribute {name} is text, an integer or a boolean, not {value!r}")
+        known = {"id": id, "source": source, "type": type, "subject": subject, "time": time}
+        attributes = {**known, "datacontenttype": datacontenttype, **extensions}
+        response = cls(status, _OutgoingEvent(attributes, data, mode))
+        response._kind = "event"
+        return response

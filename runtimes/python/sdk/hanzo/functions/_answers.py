@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import json
 import re
+from base64 import b64encode
 from collections.abc import AsyncIterable, AsyncIterator, Iterable, Iterator, Mapping
 from functools import partial
 from typing import Any
 
-from hanzo.functions.response import Response
+from .event import STRUCTURED, complete, header_of, is_json
+from .response import Response
 
 _dumps = json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode
 _dumps_ascii = json.JSONEncoder(ensure_ascii=True, allow_nan=False, separators=(",", ":")).encode
@@ -93,10 +95,10 @@ def _where(value: Any, path: str = "$", depth: int = 0) -> str:
     return "" if path == "$" else f"at {path}: "
 
 
-def encode(value: Any) -> Whole | Stream:
-    """The answer for a returned value; the table of the contract, section 3."""
+def encode(value: Any, function: str = "") -> Whole | Stream:
+    """The answer for a returned value; the table of the contract, section 3. ``function`` is its name, for events."""
     if isinstance(value, Response):
-        return _encode_response(value)
+        return _encode_response(value, function)
     if value is None:
         return Whole(204, "", b"")
     if is_stream(value):
@@ -126,13 +128,15 @@ def _utf8(text: str) -> bytes:
         raise Unserialisable(f"the text is not valid Unicode: {error.reason}") from None
 
 
-def _encode_response(response: Response) -> Whole | Stream:
+def _encode_response(response: Response, function: str) -> Whole | Stream:
     status = response.status
     if not isinstance(status, int) or isinstance(status, bool) or not 200 <= status <= 599:
         raise BadAnswer(f"the status of the Response is {status!r}, not a number from 200 to 599")
     fields, content_type = _header_lines(response.headers)
     kind, body = response._kind, response.body
     status = int(status)
+    if kind == "event":
+        return _encode_event(status, fields, body, function)
     if kind == "sse":
         _check_source(body)
         return Stream(status, _typed(fields, content_type, EVENTS), EVENTS, body, encode_event)
@@ -148,6 +152,36 @@ def _encode_response(response: Response) -> Whole | Stream:
         return Whole(status, fields, b"")
     own_type, data = _encode_plain(body)
     return Whole(status, _typed(fields, content_type, own_type), data)
+
+
+def _encode_event(status: int, fields: str, event: Any, function: str) -> Whole:
+    """A CloudEvent in binary or structured mode; the contract, section 8."""
+    attributes = complete(event.attributes, function)
+    if event.mode == "structured":
+        return Whole(status, f"content-type: {STRUCTURED}\r\n{fields}", _structured(attributes, event.data))
+    content_type = attributes.pop("datacontenttype", None)
+    lines = [f"ce-{name}: {header_of(value)}\r\n" for name, value in attributes.items()]
+    own_type, body = _event_body(event.data, content_type)
+    content_type = content_type or own_type
+    if content_type:
+        if not _VALUE.fullmatch(content_type):
+            raise BadAnswer("the datacontenttype of the event holds a control character")
+        lines.append(f"content-type: {content_type}\r\n")
+    return Whole(status, "".join(lines) + fields, body)
+
+
+def _event_body(data: Any, content_type: str | None) -> tuple[str, bytes]:
+    if isinstance(data, (bytes, bytearray, memoryview)):
+        return BYTES, bytes(data)
+    if content_type is not None and is_json(content_type):
+        return JSON, encode_json(data)
+    return ("", b"") if data is None else _encode_plain(data)
+
+
+def _structured(attributes: dict[str, Any], data: Any) -> bytes:
+    if isinstance(data, (bytes, bytearray, memoryview)):
+        return encode_json({**attributes, "data_base64": b64encode(data).decode("ascii")})
+    return encode_json(attributes if data is None else {**attributes, "data": data})
 
 
 def _check_source(source: Any) -> None:
