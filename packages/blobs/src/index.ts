@@ -11,6 +11,9 @@ export { openDiskBlobs, type DiskBlobsOptions } from "./disk.ts";
 export { openS3Blobs, type S3BlobsSettings } from "./s3.ts";
 export type { S3Settings } from "./s3/settings.ts";
 export { collectGarbage, type Collected, type CollectOptions } from "./garbage.ts";
+export { openDiskObjects, type DiskObjectsOptions } from "./disk-objects.ts";
+export { openS3Objects } from "./s3-objects.ts";
+export { createUrlSigner, type SignedTarget, type UrlSigner, type UrlSignerOptions } from "./signed-urls.ts";
 export type {
   GetObjectOptions,
   ListObjectsOptions,

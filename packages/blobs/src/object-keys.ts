@@ -96,3 +96,9 @@ export function checkExpires(method: "GET" | "PUT", seconds: number): void {
   if (Number.isSafeInteger(seconds) && seconds >= 1 && seconds <= most) return;
   refuse(`a signed URL to ${method} lives 1 to ${most} seconds`);
 }
+
+export const DEFAULT_CONTENT_TYPE = "application/octet-stream";
+
+export function checkContentType(type: string): void {
+  if (!/^[\x20-\x7e]{1,255}$/.test(type)) refuse(`${shown(type)} is no content type`);
+}

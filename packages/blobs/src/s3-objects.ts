@@ -4,10 +4,12 @@ import { createHash } from "node:crypto";
 import type { IncomingHttpHeaders } from "node:http";
 import {
   checkBucket,
+  checkContentType,
   checkExpires,
   checkObjectKey,
   checkObjectRange,
   cursorOf,
+  DEFAULT_CONTENT_TYPE,
   pageRequest,
 } from "./object-keys.ts";
 import type {
@@ -28,15 +30,14 @@ import { unquote } from "./s3/multipart.ts";
 import type { S3Settings } from "./s3/settings.ts";
 import { upload } from "./s3/upload.ts";
 
-const CONTENT_TYPE = "application/octet-stream";
-
 /** Objects of an S3 service, addressed by path. A connection is made at the first call. */
 export function openS3Objects(deps: { readonly clock: Clock }, settings: S3Settings): Objects {
   const client = createS3Client(deps, settings);
   return {
     async put(bucket, key, source, options = {}) {
       check(bucket, key);
-      const contentType = options.contentType ?? CONTENT_TYPE;
+      const contentType = options.contentType ?? DEFAULT_CONTENT_TYPE;
+      checkContentType(contentType);
       return await mapped(nameOf(bucket, key), () =>
         upload(client, { bucket, key }, source, { contentType, size: options.size, signal: options.signal }),
       );
@@ -102,7 +103,7 @@ function headOf(key: string, headers: IncomingHttpHeaders): ObjectHead {
     size: Number(headers["content-length"]),
     etag: unquote(headers.etag),
     modifiedAt: new Date(headers["last-modified"] ?? 0),
-    contentType: headers["content-type"] ?? CONTENT_TYPE,
+    contentType: headers["content-type"] ?? DEFAULT_CONTENT_TYPE,
   };
 }
 

@@ -37,6 +37,8 @@ const BY_CODE: Readonly<Record<string, ErrorCode>> = {
   XMinioAdminBucketQuotaExceeded: "storage_full",
   AccessDenied: "forbidden",
   InvalidAccessKeyId: "unavailable",
+  // What versitygw says instead.
+  XAdminUserNotFound: "unavailable",
   SignatureDoesNotMatch: "unavailable",
   RequestTimeTooSkewed: "unavailable",
   AuthorizationHeaderMalformed: "unavailable",
@@ -52,6 +54,7 @@ const BY_STATUS: Readonly<Record<number, ErrorCode>> = {
 };
 
 const NEXT: Readonly<Record<string, string>> = {
+  XAdminUserNotFound: "Check storage.access_key (OBJECT_STORAGE_ACCESS_KEY).",
   InvalidAccessKeyId: "Check storage.access_key (OBJECT_STORAGE_ACCESS_KEY).",
   SignatureDoesNotMatch: "Check storage.secret_key (OBJECT_STORAGE_SECRET_KEY).",
   AuthorizationHeaderMalformed: "Check the region of the object storage.",

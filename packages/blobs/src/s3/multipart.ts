@@ -1,6 +1,6 @@
 import { PlatformError } from "@hanzo-fn/contract";
 import type { S3Client } from "./client.ts";
-import type { ContentCheck } from "./content-check.ts";
+import type { ContentCheck } from "../content-check.ts";
 import { type S3Error, isS3Error } from "./errors.ts";
 import type { Part } from "./parts.ts";
 import { elements, escapeXml, textOf } from "./xml.ts";

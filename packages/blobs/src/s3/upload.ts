@@ -1,5 +1,5 @@
 import type { S3Client } from "./client.ts";
-import { contentCheck } from "./content-check.ts";
+import { contentCheck } from "../content-check.ts";
 import {
   type Uploaded,
   type UploadOptions,
