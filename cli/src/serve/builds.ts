@@ -1,6 +1,6 @@
 import { type Blobs, sourceKey } from "@hanzo-fn/blobs";
 import { createBuilder } from "@hanzo-fn/builder";
-import type { Config, ManifestOptions } from "@hanzo-fn/contract";
+import type { Config, LogSink, ManifestOptions, RuntimeName } from "@hanzo-fn/contract";
 import type { Prepare } from "@hanzo-fn/engine";
 import type { Clock } from "@hanzo-fn/lifecycle";
 import type { Store } from "@hanzo-fn/store";
@@ -21,8 +21,9 @@ interface Parts {
   readonly dir: DataDir;
   readonly blobs: Blobs;
   readonly runtimes: Runtimes;
-  /** Installs dependencies where the platform is root: a user that owns nothing and runs nothing else. */
-  readonly uid: number;
+  /** Users of builds where the platform is root: they own nothing of it and run nothing else. */
+  readonly uids: { readonly source: number; readonly registry: number };
+  readonly logs: LogSink;
   readonly clock: Clock;
   readonly log: Logger;
 }
@@ -32,38 +33,56 @@ function words(command: string): readonly string[] {
 }
 
 /** The builder with its folders in the data directory. */
-export async function openBuilds({ config, dir, blobs, runtimes, uid, clock, log }: Parts): Promise<Builds> {
+export async function openBuilds(parts: Parts): Promise<Builds> {
+  const { config, dir, blobs, runtimes, uids, logs, clock, log } = parts;
   const { builds } = config;
+  const isRoot = process.getuid?.() === 0;
   const builder = await createBuilder(
     { openSource: (org, digest) => Promise.resolve(blobs.get(sourceKey(org, digest))), clock, log },
     {
       workRoot: dir.work,
       layersRoot: dir.layers,
+      cacheRoot: builds.cache ?? dir.cache,
       runtimes: {
         ...(runtimes.python === undefined ? {} : { python: { command: [runtimes.python.executable] } }),
         node: { command: [runtimes.node] },
+        go: runtimes.go,
+        rust: runtimes.rust,
       },
       npmCommand: words(builds.npm),
       pipCommand: builds.pip === undefined ? undefined : words(builds.pip),
-      runAs: process.getuid?.() === 0 ? { uid, gid: uid } : undefined,
+      runAs: isRoot ? { uid: uids.source, gid: uids.source } : undefined,
+      fetchAs: isRoot ? { uid: uids.registry, gid: uids.registry } : undefined,
       hostEnvironment: process.env,
       timeoutMs: builds.timeoutMs,
+      maxMemoryBytes: builds.maxMemoryBytes,
+      maxDiskBytes: builds.maxDiskBytes,
     },
   );
   return {
-    prepare: (desired, signal) =>
+    prepare: ({ ref, runtime, entry, sourceDigest }, signal) =>
       builder.prepare(
-        {
-          org: desired.ref.org,
-          function: desired.ref.function,
-          revision: desired.ref.name,
-          runtime: desired.runtime,
-          entry: desired.entry,
-          sourceDigest: desired.sourceDigest,
-        },
+        { org: ref.org, function: ref.function, revision: ref.name, runtime, entry, sourceDigest },
         signal,
+        (msg) =>
+          logs.append({
+            tsMs: clock.now(),
+            level: "info",
+            msg,
+            org: ref.org,
+            function: ref.function,
+            revision: ref.name,
+            instance: "",
+            stream: "platform",
+            fields: { phase: "build" },
+          }),
       ),
-    manifestOptions: { engine: "local", gpuPool: false, runtimes: runtimeLimits(config) },
+    manifestOptions: {
+      engine: "local",
+      gpuPool: false,
+      runtimes: runtimeLimits(config),
+      unavailable: unavailable(runtimes),
+    },
     collect: (store) => async () => {
       const referenced = [];
       for await (const { revisions } of store.loadAll()) {
@@ -75,6 +94,15 @@ export async function openBuilds({ config, dir, blobs, runtimes, uid, clock, log
     },
     close: () => builder.close(),
   };
+}
+
+/** Why a runtime cannot be had on this machine, for those that cannot. */
+function unavailable({ launches }: Runtimes): Readonly<Partial<Record<RuntimeName, string>>> {
+  return Object.fromEntries(
+    Object.entries(launches).flatMap(([name, launch]) =>
+      launch.unavailable === undefined ? [] : [[name, launch.unavailable]],
+    ),
+  );
 }
 
 function runtimeLimits({ runtimes }: Config): NonNullable<ManifestOptions["runtimes"]> {

@@ -8,6 +8,8 @@ export interface DataDir {
   /** Working copies: other users may pass through, but not list. */
   readonly work: string;
   readonly layers: string;
+  /** What compilers and package managers keep between builds. */
+  readonly cache: string;
   /** Runtime servers, readable by instances of any user. */
   readonly runtimes: string;
   readonly temp: string;
@@ -21,6 +23,7 @@ export async function makeDataDir(root: string): Promise<DataDir> {
     blobs: join(root, "blobs"),
     work: join(root, "work"),
     layers: join(root, "layers"),
+    cache: join(root, "cache"),
     runtimes: join(root, "runtimes"),
     temp: join(root, "tmp"),
   };
@@ -33,6 +36,7 @@ export async function makeDataDir(root: string): Promise<DataDir> {
   await make(folders.temp, 0o700);
   await make(folders.work, 0o711);
   await make(folders.layers, 0o711);
+  await make(folders.cache, 0o711);
   await make(folders.runtimes, 0o755);
   return { root, ...folders, secretsFile: join(root, "secrets.json"), adminKeyFile: join(root, "admin-key") };
 }

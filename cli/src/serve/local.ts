@@ -17,7 +17,7 @@ interface UidRange {
   readonly count: number;
 }
 
-/** Users that belong to this platform where it is root: the first installs dependencies, the others run instances. */
+/** Users that belong to this platform where it is root: the first two build, the others run instances. */
 function uidRange({ local }: Config, runDir: string): UidRange {
   return local.uidBase === undefined ? defaultUids(runDir) : { base: local.uidBase, count: local.uidCount };
 }
@@ -53,7 +53,16 @@ export async function openLocalEngine(
   const runtimes = await installRuntimes(dir.runtimes, config.local, signal);
   const runDir = runDirOf({ dir });
   const uids = uidRange(config, runDir);
-  const builds = await openBuilds({ config, dir, blobs, runtimes, uid: uids.base, clock, log });
+  const builds = await openBuilds({
+    config,
+    dir,
+    blobs,
+    runtimes,
+    uids: { source: uids.base, registry: uids.base + 1 },
+    logs,
+    clock,
+    log,
+  });
   const engine = createLocalEngine(
     {
       runtimes: runtimes.launches,
@@ -65,7 +74,7 @@ export async function openLocalEngine(
       clock,
       runDir,
     },
-    engineOptions(config, { base: uids.base + 1, count: uids.count - 1 }),
+    engineOptions(config, { base: uids.base + 2, count: uids.count - 2 }),
   );
   return { engine, builds };
 }

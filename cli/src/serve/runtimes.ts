@@ -1,58 +1,32 @@
 import { execFile } from "node:child_process";
-import { createHash } from "node:crypto";
-import { copyFile, cp, link, mkdir, readdir, readFile, rename, rm, stat, writeFile } from "node:fs/promises";
+import { copyFile, cp, link, stat } from "node:fs/promises";
 import { basename, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
+import type { GoToolchain, RustToolchain } from "@hanzo-fn/builder";
+import type { RuntimeName } from "@hanzo-fn/contract";
 import { readableByOthers, type RuntimeLaunch } from "@hanzo-fn/engine";
 import { emitServer } from "@hanzo/functions/emit";
+import { installSdk, reachableToolchain } from "./compiled.ts";
+import { installed, stampOf } from "./installed.ts";
 import { findPython, type Python } from "./python.ts";
+import { findGo, findRust, type Found } from "./toolchains.ts";
 
 const run = promisify(execFile);
 const SOURCES = fileURLToPath(new URL("../../../runtimes", import.meta.url));
 
 export interface Runtimes {
-  readonly launches: Readonly<Record<"python" | "typescript", RuntimeLaunch>>;
+  readonly launches: Readonly<Record<RuntimeName, RuntimeLaunch>>;
   readonly python: Python | undefined;
   readonly node: string;
+  /** Undefined where the machine lacks them; the reason is in the launch. */
+  readonly go: GoToolchain | undefined;
+  readonly rust: RustToolchain | undefined;
 }
 
 export interface RuntimeSettings {
   readonly python?: string | undefined;
   readonly node?: string | undefined;
-}
-
-/** Sizes and times of all files below: enough to notice that an installed copy is stale. */
-async function stampOf(folder: string, extra: string): Promise<string> {
-  const hash = createHash("sha256").update(extra);
-  const entries = await readdir(folder, { recursive: true, withFileTypes: true });
-  const files = entries
-    .filter((entry) => entry.isFile() && !entry.parentPath.includes("__pycache__"))
-    .map((entry) => join(entry.parentPath, entry.name))
-    .toSorted();
-  for (const file of files) {
-    const { size, mtimeMs } = await stat(file);
-    hash.update(`${file}\n${size}\n${mtimeMs}\n`);
-  }
-  return hash.digest("hex");
-}
-
-/** Installs anew where the stamp differs; in place by rename, so that a killed start leaves no half. */
-async function installed(
-  target: string,
-  stamp: string,
-  fill: (folder: string) => Promise<void>,
-): Promise<string> {
-  const mark = join(target, ".stamp");
-  if ((await readFile(mark, "utf8").catch(() => "")) === stamp) return target;
-  const fresh = `${target}.${process.pid}.new`;
-  await rm(fresh, { recursive: true, force: true });
-  await mkdir(fresh, { mode: 0o755 });
-  await fill(fresh);
-  await writeFile(join(fresh, ".stamp"), stamp);
-  await rm(target, { recursive: true, force: true });
-  await rename(fresh, target);
-  return target;
 }
 
 /** The interpreter itself, or a link to it (a copy on another file system) where other users cannot reach it. */
@@ -92,9 +66,12 @@ export async function installRuntimes(
   const typescriptDir = await installed(join(folder, "typescript"), typescriptStamp, async (fresh) => {
     await emitServer(fresh, process.execPath, signal);
   });
+  const [go, rust] = await Promise.all([goToolchain(folder, forOthers), rustToolchain(folder, forOthers)]);
   return {
     python,
     node,
+    go: go.missing === undefined ? go : undefined,
+    rust: rust.missing === undefined ? rust : undefined,
     launches: {
       python: {
         command: python?.executable ?? "python3",
@@ -113,6 +90,35 @@ export async function installRuntimes(
         ],
         env: {},
       },
+      go: compiledLaunch(go),
+      rust: compiledLaunch(rust),
     },
   };
+}
+
+function compiledLaunch({ missing }: { readonly missing?: string | undefined }): RuntimeLaunch {
+  return { command: "", args: [], env: {}, compiled: true, unavailable: missing };
+}
+
+async function goToolchain(folder: string, forOthers: boolean): Promise<Found<GoToolchain>> {
+  const found = await findGo();
+  if (found.missing !== undefined) return found;
+  const root = await reachableToolchain(
+    found.root,
+    join("bin", "go"),
+    join(folder, "go-toolchain"),
+    forOthers,
+  );
+  const { dir, digest } = await installSdk(join(SOURCES, "go"), join(folder, "go"));
+  return { command: join(root, "bin", "go"), root, version: found.version, sdk: dir, sdkDigest: digest };
+}
+
+async function rustToolchain(folder: string, forOthers: boolean): Promise<Found<RustToolchain>> {
+  const found = await findRust();
+  if (found.missing !== undefined) return found;
+  const target = join(folder, "rust-toolchain");
+  const root = await reachableToolchain(found.root, join("bin", "rustc"), target, forOthers);
+  const { dir, digest } = await installSdk(join(SOURCES, "rust"), join(folder, "rust"));
+  const [cargo, rustc] = [join(root, "bin", "cargo"), join(root, "bin", "rustc")];
+  return { cargo, rustc, version: found.version, sdk: dir, sdkDigest: digest };
 }

@@ -58,6 +58,7 @@ async function builderWith(options: Partial<BuilderOptions> = {}): Promise<Build
     {
       workRoot: join(root, "work"),
       layersRoot: join(root, "layers"),
+      cacheRoot: join(root, "cache"),
       runtimes: { python: { command: ["python3"] }, node: { command: [process.execPath] } },
       hostEnvironment: process.env,
       ...options,

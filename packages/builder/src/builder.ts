@@ -1,15 +1,26 @@
 import { chmod, mkdir, rm, symlink } from "node:fs/promises";
 import { basename, join } from "node:path";
 import { PlatformError } from "@hanzo-fn/contract";
-import { createSingleFlight } from "@hanzo-fn/lifecycle";
 import { createBundler } from "./bundle.ts";
-import { createCopyStore, loadSecret, type CopyRecord } from "./copies.ts";
+import { createCompilers } from "./compilers.ts";
+import { probeConfinement } from "./confinement.ts";
+import { createCopyStore, loadSecret, PROGRAM, type CopyRecord } from "./copies.ts";
 import { findEntryFile } from "./entry-file.ts";
+import { redact, unsupported } from "./failures.ts";
 import { createLayerStore, type Layer } from "./layers.ts";
 import { createNodeBuild } from "./node.ts";
 import { createPythonBuild } from "./python.ts";
 import { giveTree } from "./seal.ts";
-import type { BuildRequest, Builder, BuilderDependencies, BuilderOptions, WorkingCopy } from "./types.ts";
+import { createSharedBuilds } from "./shared-builds.ts";
+import { createTools } from "./tools.ts";
+import type {
+  BuildRequest,
+  Builder,
+  BuilderDependencies,
+  BuilderOptions,
+  Compiler,
+  WorkingCopy,
+} from "./types.ts";
 import { unpackSource } from "./unpack.ts";
 
 /** A copy that was asked for lately is kept although no revision refers to it yet. */
@@ -17,20 +28,38 @@ const RECENT_MS = 15 * 60_000;
 
 type Phases = Record<string, number>;
 
+interface Built {
+  readonly record: CopyRecord;
+  readonly phasesMs: Phases;
+}
+
+/** One build under way. */
+interface Build {
+  readonly request: BuildRequest;
+  /** Becomes the working copy; the source lies in `source`. */
+  readonly dir: string;
+  readonly phases: Phases;
+  readonly onLine: (line: string) => void;
+  readonly signal: AbortSignal;
+}
+
 /** Makes working copies from sources. Call it once per data directory; its directories are made where missing. */
 export async function createBuilder(deps: BuilderDependencies, options: BuilderOptions): Promise<Builder> {
-  for (const root of [options.workRoot, options.layersRoot]) {
+  for (const root of [options.workRoot, options.layersRoot, options.cacheRoot]) {
     await mkdir(root, { recursive: true });
     await chmod(root, 0o711);
   }
   const secret = await loadSecret(options.workRoot);
-  const copies = createCopyStore(options.workRoot, secret);
+  const tools = createTools(options, await probeConfinement(options.runAs));
+  const compilers = createCompilers(options, tools);
+  const keys = Object.entries(compilers).map(([runtime, compiler]) => [runtime, compiler.key]);
+  const copies = createCopyStore(options.workRoot, secret, Object.fromEntries(keys));
   const layers = createLayerStore(options, secret);
-  const python = createPythonBuild(options, layers);
-  const node = createNodeBuild(options, layers);
+  const python = createPythonBuild(options, layers, tools);
+  const node = createNodeBuild(options, layers, tools);
   const bundler = createBundler();
-  const singleFlight = createSingleFlight<{ record: CopyRecord; phasesMs: Phases }>();
   const closing = new AbortController();
+  const shared = createSharedBuilds<Built>(closing.signal);
   const usedAtMs = new Map<string, number>();
 
   const timed = async <T>(phases: Phases, phase: string, run: () => Promise<T>): Promise<T> => {
@@ -40,11 +69,12 @@ export async function createBuilder(deps: BuilderDependencies, options: BuilderO
     return result;
   };
 
-  const buildPython = async (request: BuildRequest, dir: string, phases: Phases): Promise<CopyRecord> => {
+  const buildPython = async ({ request, dir, phases, onLine, signal }: Build): Promise<CopyRecord> => {
     const source = join(dir, "source");
-    const { signal } = closing;
     await findEntryFile(source, request.runtime, request.entry);
-    const layer = await timed(phases, "dependencies", () => python.dependencies(request.org, source, signal));
+    const layer = await timed(phases, "dependencies", () =>
+      python.dependencies(request.org, source, signal, onLine),
+    );
     await timed(phases, "compile", async () => {
       await giveTree(source, options.runAs);
       await python.compile(source, "/nonexistent", signal);
@@ -52,11 +82,11 @@ export async function createBuilder(deps: BuilderDependencies, options: BuilderO
     return record(layer, layer ? [layer.dir] : []);
   };
 
-  const buildNode = async (request: BuildRequest, dir: string, phases: Phases): Promise<CopyRecord> => {
+  const buildNode = async ({ request, dir, phases, onLine, signal }: Build): Promise<CopyRecord> => {
     const source = join(dir, "source");
     const file = await findEntryFile(source, request.runtime, request.entry);
     const layer = await timed(phases, "dependencies", () =>
-      node.dependencies(request.org, source, closing.signal),
+      node.dependencies(request.org, source, signal, onLine),
     );
     await timed(phases, "bundle", () => bundler.bundle(source, file));
     if (layer) {
@@ -67,14 +97,53 @@ export async function createBuilder(deps: BuilderDependencies, options: BuilderO
     return record(layer, []);
   };
 
-  const build = async (request: BuildRequest, name: string) => {
+  const buildCompiled = async (build: Build, compiler: Compiler): Promise<CopyRecord> => {
+    const { request, dir, phases, onLine, signal } = build;
+    const scratch = join(dir, "scratch");
+    for (const path of [scratch, join(scratch, "home"), join(scratch, "tmp")]) {
+      await mkdir(path, { mode: 0o755 });
+    }
+    const { org, function: name, entry } = request;
+    const [source, program] = [join(dir, "source"), join(dir, PROGRAM)];
+    await timed(phases, "compile", () =>
+      compiler.compile({
+        org,
+        function: name,
+        entry,
+        source,
+        scratch,
+        program,
+        mode: "release",
+        onLine,
+        signal,
+      }),
+    );
+    await rm(scratch, { recursive: true, force: true });
+    return { paths: [], compiled: true };
+  };
+
+  const buildSource = (build: Build): Promise<CopyRecord> => {
+    const { runtime } = build.request;
+    if (runtime === "python") return buildPython(build);
+    if (runtime === "typescript") return buildNode(build);
+    const compiler = compilers[runtime];
+    if (compiler) return buildCompiled(build, compiler);
+    throw unsupported(`this machine cannot compile ${runtime}`, "see what is missing: hanzo-fn doctor");
+  };
+
+  const make = async (
+    request: BuildRequest,
+    name: string,
+    onLine: (line: string) => void,
+    signal: AbortSignal,
+  ): Promise<Built> => {
     const phasesMs: Phases = {};
     const record = await copies.create(name, async (dir) => {
       await timed(phasesMs, "unpack", async () => {
-        const archive = await deps.openSource(request.org, request.sourceDigest, closing.signal);
-        await unpackSource(archive, join(dir, "source"), closing.signal);
+        const archive = await deps.openSource(request.org, request.sourceDigest, signal);
+        await unpackSource(archive, join(dir, "source"), signal);
       });
-      return (request.runtime === "python" ? buildPython : buildNode)(request, dir, phasesMs);
+      return buildSource({ request, dir, phases: phasesMs, onLine, signal });
     });
     deps.log.info("working copy built", {
       org_id: request.org,
@@ -91,17 +160,30 @@ export async function createBuilder(deps: BuilderDependencies, options: BuilderO
     return undefined;
   };
 
+  const workingCopy = (request: BuildRequest, name: string, built: Built, cached: boolean): WorkingCopy => {
+    const { layerKey, paths, compiled } = built.record;
+    return {
+      dir: copies.source(name),
+      entry: request.entry,
+      paths,
+      ...(compiled === true ? { executable: copies.program(name) } : {}),
+      ...(layerKey === undefined ? {} : { layerKey }),
+      phasesMs: built.phasesMs,
+      cached,
+    };
+  };
+
   return {
-    async prepare(request, signal) {
+    async prepare(request, signal, onLine) {
       signal.throwIfAborted();
       const name = copies.name(request);
       usedAtMs.set(name, deps.clock.now());
       const known = await find(name);
-      if (known) return workingCopy(request, copies.source(name), known, {}, true);
-      const built = singleFlight(name, () => build(request, name));
+      if (known) return workingCopy(request, name, { record: known, phasesMs: {} }, true);
+      const say = (line: string): void => onLine?.(redact(line));
       try {
-        const { record, phasesMs } = await unlessAborted(built, signal);
-        return workingCopy(request, copies.source(name), record, phasesMs, false);
+        const built = await shared(name, signal, (own) => make(request, name, say, own));
+        return workingCopy(request, name, built, false);
       } catch (error) {
         throw signal.aborted ? error : named(error, request);
       }
@@ -124,23 +206,6 @@ function record(layer: Layer | undefined, paths: readonly string[]): CopyRecord 
   return { layerKey: layer?.key, layer: layer && basename(layer.dir), paths };
 }
 
-function workingCopy(
-  request: BuildRequest,
-  dir: string,
-  { layerKey, paths }: CopyRecord,
-  phasesMs: Phases,
-  cached: boolean,
-): WorkingCopy {
-  return {
-    dir,
-    entry: request.entry,
-    paths,
-    ...(layerKey === undefined ? {} : { layerKey }),
-    phasesMs,
-    cached,
-  };
-}
-
 /** The error with the function it belongs to. */
 function named(error: unknown, { function: name, revision }: BuildRequest): unknown {
   if (!(error instanceof PlatformError)) return error;
@@ -154,19 +219,4 @@ function named(error: unknown, { function: name, revision }: BuildRequest): unkn
     ...(details === undefined ? {} : { details }),
     ...(retryAfterSeconds === undefined ? {} : { retryAfterSeconds }),
   });
-}
-
-/** Leaves the shared work running for the others when one caller goes. */
-async function unlessAborted<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
-  const { promise, reject } = Promise.withResolvers<never>();
-  const onAbort = (): void => reject(signal.reason as Error);
-  promise.catch(() => {});
-  signal.addEventListener("abort", onAbort, { once: true });
-  if (signal.aborted) onAbort();
-  try {
-    return await Promise.race([work, promise]);
-  } finally {
-    signal.removeEventListener("abort", onAbort);
-    work.catch(() => {});
-  }
 }

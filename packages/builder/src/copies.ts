@@ -10,11 +10,15 @@ export interface CopyRecord {
   /** Name of the layer's directory. */
   readonly layer?: string | undefined;
   readonly paths: readonly string[];
+  /** Whether `program` lies beside the source. */
+  readonly compiled?: boolean | undefined;
 }
 
 export interface CopyStore {
   name(reference: BuildReference): string;
   source(name: string): string;
+  /** Where the executable of compiled code lies. */
+  program(name: string): string;
   find(name: string): Promise<CopyRecord | undefined>;
   /** Makes the copy: `fill` works in a directory that becomes the copy by one rename. */
   create(name: string, fill: (dir: string) => Promise<CopyRecord>): Promise<CopyRecord>;
@@ -24,6 +28,8 @@ export interface CopyStore {
 
 const TEMPORARY = ".tmp-";
 const RECORD = "copy.json";
+/** Of a working copy's directory: the executable beside the source. */
+export const PROGRAM = "function";
 
 /** A secret of this installation: made at the first start, kept 0600 beside the copies. */
 export async function loadSecret(workRoot: string): Promise<Buffer> {
@@ -36,8 +42,14 @@ export async function loadSecret(workRoot: string): Promise<Buffer> {
   return readFile(file);
 }
 
-export function createCopyStore(workRoot: string, secret: Buffer): CopyStore {
+/** `toolchains`: runtime -> version of what compiles its code, which then decides about a copy like the source does. */
+export function createCopyStore(
+  workRoot: string,
+  secret: Buffer,
+  toolchains: Readonly<Record<string, string>>,
+): CopyStore {
   const source = (name: string): string => join(workRoot, name, "source");
+  const program = (name: string): string => join(workRoot, name, PROGRAM);
 
   const find = async (name: string): Promise<CopyRecord | undefined> => {
     const text = await readFile(join(workRoot, name, RECORD), "utf8").catch(() => undefined);
@@ -53,9 +65,12 @@ export function createCopyStore(workRoot: string, secret: Buffer): CopyStore {
 
   return {
     source,
+    program,
     find,
     name({ org, sourceDigest, runtime, entry }) {
-      const key = JSON.stringify(["copy", org, sourceDigest, runtime, entry]);
+      const toolchain = toolchains[runtime];
+      const own = toolchain === undefined ? [] : [toolchain];
+      const key = JSON.stringify(["copy", org, sourceDigest, runtime, entry, ...own]);
       return createHmac("sha256", secret).update(key).digest("hex");
     },
     async create(name, fill) {

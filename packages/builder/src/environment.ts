@@ -7,6 +7,8 @@ const PASSED = new RegExp(
     "https?_proxy|no_proxy|HTTPS?_PROXY|NO_PROXY",
     "SSL_CERT_FILE|SSL_CERT_DIR|NODE_EXTRA_CA_CERTS|REQUESTS_CA_BUNDLE",
     "PIP_[A-Z_]+|(?:npm_config|NPM_CONFIG)_[\\w/:.@-]+",
+    "GOPROXY|GONOPROXY|GOPRIVATE|GOSUMDB|GONOSUMDB|GOINSECURE|GOAUTH",
+    "CARGO_(?:REGISTRY|REGISTRIES|SOURCE|HTTP|NET)_[A-Z0-9_]+",
   ]
     .map((part) => `^(?:${part})$`)
     .join("|"),

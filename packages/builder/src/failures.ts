@@ -13,7 +13,7 @@ export function unsupported(message: string, next: string): PlatformError {
 }
 
 /** Credentials in URLs do not go into errors. */
-function redact(line: string): string {
+export function redact(line: string): string {
   return line.replaceAll(/\/\/[^/@\s]+@/g, "//***@").slice(0, LINE_CHARACTERS);
 }
 
@@ -26,7 +26,7 @@ export function tailOf(output: string): readonly string[] {
     .slice(-TAIL_LINES);
 }
 
-const UNREACHABLE = new RegExp(
+export const UNREACHABLE = new RegExp(
   [
     // pip
     "NewConnectionError|ConnectTimeoutError|ReadTimeoutError|ProxyError|Failed to establish a new connection",
@@ -34,20 +34,44 @@ const UNREACHABLE = new RegExp(
     // npm
     "code (?:ECONNREFUSED|ECONNRESET|ENOTFOUND|ETIMEDOUT|EAI_AGAIN|ENETUNREACH|EHOSTUNREACH|ERR_SOCKET_TIMEOUT)",
     "code E50\\d",
+    // go
+    "dial tcp .*(?:connection refused|no such host|i/o timeout|network is unreachable)|server misbehaving",
+    "(?:\\/@v\\/|\\/@latest).*: 50\\d ",
+    // cargo
+    "Could(?:n't| not) resolve host|Could(?:n't| not) connect to server|Failed to connect to|Timeout was reached",
+    "failed to download from .*(?:50\\d)",
   ].join("|"),
 );
+
+export function registryUnreachable(tool: string, output: string): PlatformError {
+  return new PlatformError("registry_unreachable", `${tool} cannot reach its package registry`, {
+    component: COMPONENT,
+    details: tailOf(output).map((rule) => ({ rule })),
+    next: "check the network, and the registry and proxy settings in the platform's environment; then deploy again",
+    retryAfterSeconds: 30,
+  });
+}
+
+/** A command that did not come to an end of its own. */
+export function cutShort(
+  tool: string,
+  result: { readonly kind: "timeout" | "limit"; readonly output: string; readonly reason?: string },
+  timeoutMs: number,
+): PlatformError {
+  const details = tailOf(result.output).map((rule) => ({ rule }));
+  return result.kind === "timeout"
+    ? buildFailed(`${tool} did not end within ${timeoutMs / 1000} s`, details, "raise builds.timeout")
+    : buildFailed(
+        `${tool} was ended: ${result.reason}`,
+        details,
+        "leave out what the function does not need, or raise builds.max_memory_bytes or builds.max_disk_bytes",
+      );
+}
 
 /** What a failed install means: a registry that cannot be reached is nobody's mistake in the source. */
 export function installFailure(tool: string, output: string): PlatformError {
   const details = tailOf(output).map((rule) => ({ rule }));
-  if (UNREACHABLE.test(output)) {
-    return new PlatformError("registry_unreachable", `${tool} cannot reach its package registry`, {
-      component: COMPONENT,
-      details,
-      next: "check the network, and the registry and proxy settings in the platform's environment; then deploy again",
-      retryAfterSeconds: 30,
-    });
-  }
+  if (UNREACHABLE.test(output)) return registryUnreachable(tool, output);
   return buildFailed(
     `${tool} could not install the dependencies`,
     details,

@@ -13,6 +13,8 @@ export type {
   Builder,
   BuilderDependencies,
   BuilderOptions,
+  GoToolchain,
+  RustToolchain,
   WorkingCopy,
 } from "./types.ts";
 export { unpackSource } from "./unpack.ts";

@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { PlatformError } from "@hanzo-fn/contract";
 import { createSingleFlight } from "@hanzo-fn/lifecycle";
 import { giveTree, removeAbandoned, sealTree } from "./seal.ts";
+import { BuildCancelledError } from "./shared-builds.ts";
 import type { BuilderOptions } from "./types.ts";
 
 /** Raise it when layers are made differently, so that old ones are not taken for new ones. */
@@ -22,6 +23,7 @@ export interface LayerStore {
   get(
     org: string,
     parts: readonly string[],
+    signal: AbortSignal,
     install: (dir: string, scratch: string) => Promise<void>,
   ): Promise<Layer>;
   exists(name: string): Promise<boolean>;
@@ -91,13 +93,23 @@ export function createLayerStore(options: BuilderOptions, secret: Buffer): Layer
 
   return {
     exists,
-    async get(org, parts, install) {
+    async get(org, parts, signal, install) {
       const key = layerKey(parts);
       const name = createHmac("sha256", secret).update(`layer ${org} ${key}`).digest("hex");
       recent.add(name);
-      await singleFlight(name, async () => {
+      const made = async (): Promise<void> => {
         if (!(await exists(name))) await make(name, install);
-      });
+      };
+      // The build that installs it may be ended because nobody waits for that one: then it is this one's turn.
+      for (let tried = false; !tried;) {
+        tried = await singleFlight(name, made).then(
+          () => true,
+          (error: unknown) => {
+            if (!(error instanceof BuildCancelledError) || signal.aborted) throw error;
+            return false;
+          },
+        );
+      }
       return { key, dir: join(layersRoot, name) };
     },
     async collect(kept) {

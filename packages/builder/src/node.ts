@@ -1,19 +1,20 @@
 import { readFile, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { toolEnvironment } from "./environment.ts";
-import { buildFailed, installFailure, tailOf, unsupported } from "./failures.ts";
+import { buildFailed, cutShort, installFailure, tailOf, unsupported } from "./failures.ts";
 import type { Layer, LayerStore } from "./layers.ts";
 import { readNodeManifest, type NodeManifest } from "./package-json.ts";
-import { timedOut } from "./python.ts";
-import { runTool } from "./run-tool.ts";
+import type { OnOutput, Tools } from "./tools.ts";
 import type { BuilderOptions } from "./types.ts";
 
 export interface NodeBuild {
   /** The layer (it holds `node_modules`) of the source's dependencies; undefined where there are none. */
-  dependencies(org: string, source: string, signal: AbortSignal): Promise<Layer | undefined>;
+  dependencies(
+    org: string,
+    source: string,
+    signal: AbortSignal,
+    onLine: OnOutput,
+  ): Promise<Layer | undefined>;
 }
-
-const DEFAULT_TIMEOUT_MS = 600_000;
 
 const QUIET = [
   "--no-audit",
@@ -35,14 +36,12 @@ async function manifest(source: string): Promise<NodeManifest | undefined> {
   return readNodeManifest({ packageJson, lock, npmrc: await read(".npmrc") });
 }
 
-export function createNodeBuild(options: BuilderOptions, layers: LayerStore): NodeBuild {
-  const timeoutMs = options.timeoutMs ?? DEFAULT_TIMEOUT_MS;
+export function createNodeBuild(options: BuilderOptions, layers: LayerStore, tools: Tools): NodeBuild {
   let probed: Promise<string> | undefined;
 
   const version = async (signal: AbortSignal): Promise<string> => {
-    const env = toolEnvironment(options.hostEnvironment, "/nonexistent");
     const command = [...options.runtimes.node.command, "-e", PROBE];
-    const result = await runTool(command, { cwd: "/", env, runAs: options.runAs, timeoutMs, signal });
+    const result = await tools.run(command, { cwd: "/", scratch: "/nonexistent", runs: "source", signal });
     if (result.kind === "exit" && result.code === 0) return result.stdout.trim();
     const reason = result.kind === "missing" ? result.reason : tailOf(result.output).at(-1);
     throw unsupported(
@@ -51,7 +50,13 @@ export function createNodeBuild(options: BuilderOptions, layers: LayerStore): No
     );
   };
 
-  const install = async (wanted: NodeManifest, dir: string, scratch: string, signal: AbortSignal) => {
+  const install = async (
+    wanted: NodeManifest,
+    dir: string,
+    scratch: string,
+    signal: AbortSignal,
+    onLine: OnOutput,
+  ): Promise<void> => {
     await writeFile(join(dir, "package.json"), wanted.packageJson);
     if (wanted.lock !== undefined) await writeFile(join(dir, "package-lock.json"), wanted.lock);
     if (wanted.npmrc !== undefined) await writeFile(join(dir, ".npmrc"), wanted.npmrc);
@@ -63,22 +68,22 @@ export function createNodeBuild(options: BuilderOptions, layers: LayerStore): No
       ...QUIET,
       ...IMPATIENT,
     ];
-    const env = toolEnvironment(options.hostEnvironment, scratch);
-    const result = await runTool(command, { cwd: dir, env, runAs: options.runAs, timeoutMs, signal });
+    const diskRoots = [dir, scratch];
+    const result = await tools.run(command, { cwd: dir, scratch, runs: "source", diskRoots, onLine, signal });
     if (result.kind === "missing") {
       throw unsupported(
         `npm cannot be run (${result.reason})`,
         "install npm, or set builds.npm; then: hanzo-fn doctor",
       );
     }
-    if (result.kind === "timeout") throw timedOut("npm", timeoutMs, result.output);
+    if (result.kind !== "exit") throw cutShort("npm", result, tools.timeoutMs);
     if (result.code !== 0) throw installFailure("npm", result.output);
     // It may hold a registry's token, and a layer is readable by functions.
     await rm(join(dir, ".npmrc"), { force: true });
   };
 
   return {
-    async dependencies(org, source, signal) {
+    async dependencies(org, source, signal, onLine) {
       const wanted = await manifest(source);
       if (wanted && wanted.problems.length > 0) {
         throw buildFailed("the npm dependencies cannot be installed", wanted.problems);
@@ -97,7 +102,7 @@ export function createNodeBuild(options: BuilderOptions, layers: LayerStore): No
         wanted.lock ?? "",
         wanted.npmrc ?? "",
       ];
-      return layers.get(org, parts, (dir, scratch) => install(wanted, dir, scratch, signal));
+      return layers.get(org, parts, signal, (dir, scratch) => install(wanted, dir, scratch, signal, onLine));
     },
   };
 }

@@ -1,20 +1,23 @@
 import { readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { toolEnvironment } from "./environment.ts";
-import { buildFailed, installFailure, tailOf, unsupported } from "./failures.ts";
+import { buildFailed, cutShort, installFailure, tailOf, unsupported } from "./failures.ts";
 import type { Layer, LayerStore } from "./layers.ts";
 import { readRequirements, type Requirements } from "./requirements.ts";
-import { runTool, type ToolResult } from "./run-tool.ts";
+import type { ToolResult } from "./run-tool.ts";
+import type { OnOutput, Tools } from "./tools.ts";
 import type { BuilderOptions } from "./types.ts";
 
 export interface PythonBuild {
   /** The layer of the source's dependencies; undefined where there are none. */
-  dependencies(org: string, source: string, signal: AbortSignal): Promise<Layer | undefined>;
+  dependencies(
+    org: string,
+    source: string,
+    signal: AbortSignal,
+    onLine: OnOutput,
+  ): Promise<Layer | undefined>;
   /** Byte code beside the sources, so that a cold start does not compile. Mistakes show when the code is loaded. */
   compile(source: string, scratch: string, signal: AbortSignal): Promise<void>;
 }
-
-const DEFAULT_TIMEOUT_MS = 600_000;
 
 const PROBE =
   "import sys,sysconfig;print(sys.implementation.cache_tag,sysconfig.get_platform(),'.'.join(map(str,sys.version_info[:3])))";
@@ -37,8 +40,7 @@ except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
     sys.exit(str(error))
 `;
 
-export function createPythonBuild(options: BuilderOptions, layers: LayerStore): PythonBuild {
-  const timeoutMs = options.timeoutMs ?? DEFAULT_TIMEOUT_MS;
+export function createPythonBuild(options: BuilderOptions, layers: LayerStore, tools: Tools): PythonBuild {
   let probed: Promise<string> | undefined;
 
   const python = (): readonly string[] => {
@@ -55,10 +57,8 @@ export function createPythonBuild(options: BuilderOptions, layers: LayerStore): 
     cwd: string,
     scratch: string,
     signal: AbortSignal,
-  ): Promise<ToolResult> => {
-    const env = toolEnvironment(options.hostEnvironment, scratch);
-    return runTool(command, { cwd, env, runAs: options.runAs, timeoutMs, signal });
-  };
+    install: { readonly diskRoots?: readonly string[]; readonly onLine?: OnOutput } = {},
+  ): Promise<ToolResult> => tools.run(command, { cwd, scratch, runs: "source", signal, ...install });
 
   /** Interpreter and platform, as far as compiled packages depend on them. */
   const version = async (signal: AbortSignal): Promise<string> => {
@@ -88,7 +88,13 @@ export function createPythonBuild(options: BuilderOptions, layers: LayerStore): 
     return readRequirements("pyproject.toml", async () => lines);
   };
 
-  const install = async (lines: readonly string[], dir: string, scratch: string, signal: AbortSignal) => {
+  const install = async (
+    lines: readonly string[],
+    dir: string,
+    scratch: string,
+    signal: AbortSignal,
+    onLine: OnOutput,
+  ): Promise<void> => {
     const file = join(scratch, "requirements.txt");
     await writeFile(file, `${lines.join("\n")}\n`, { mode: 0o644 });
     const pip = options.pipCommand ?? [...python(), "-m", "pip"];
@@ -101,14 +107,14 @@ export function createPythonBuild(options: BuilderOptions, layers: LayerStore): 
     ];
     const network = ["--retries", "1", "--timeout", "15"];
     const command = [...pip, "install", "--target", dir, "--requirement", file, ...flags, ...network];
-    const result = await run(command, scratch, scratch, signal);
+    const result = await run(command, scratch, scratch, signal, { diskRoots: [dir, scratch], onLine });
     if (result.kind === "missing" || (result.kind === "exit" && /No module named pip/.test(result.output))) {
       throw unsupported(
         "pip is missing on this machine",
         "install pip for the Python in use, then: hanzo-fn doctor",
       );
     }
-    if (result.kind === "timeout") throw timedOut("pip", timeoutMs, result.output);
+    if (result.kind !== "exit") throw cutShort("pip", result, tools.timeoutMs);
     if (result.code !== 0) throw installFailure("pip", result.output);
     await compileAll(dir, scratch, signal);
   };
@@ -129,7 +135,7 @@ export function createPythonBuild(options: BuilderOptions, layers: LayerStore): 
   };
 
   return {
-    async dependencies(org, source, signal) {
+    async dependencies(org, source, signal, onLine) {
       const { lines, problems } = await requirements(source, signal);
       if (problems.length > 0) throw buildFailed("the Python requirements cannot be installed", problems);
       if (!lines.some((line) => !line.startsWith("-"))) return undefined;
@@ -138,13 +144,8 @@ export function createPythonBuild(options: BuilderOptions, layers: LayerStore): 
         throw error;
       });
       const parts = ["python", await probed, ...lines];
-      return layers.get(org, parts, (dir, scratch) => install(lines, dir, scratch, signal));
+      return layers.get(org, parts, signal, (dir, scratch) => install(lines, dir, scratch, signal, onLine));
     },
     compile: compileAll,
   };
-}
-
-export function timedOut(tool: string, timeoutMs: number, output: string) {
-  const details = tailOf(output).map((rule) => ({ rule }));
-  return buildFailed(`${tool} did not end within ${timeoutMs / 1000} s`, details, "raise builds.timeout");
 }

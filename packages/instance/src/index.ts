@@ -5,4 +5,4 @@ export * from "./ledger.ts";
 export * from "./memory.ts";
 export * from "./start.ts";
 export { DEFAULT_LOG_LIMITS } from "./output.ts";
-export { startTime } from "./processes.ts";
+export { processTree, residentBytes, startTime } from "./processes.ts";

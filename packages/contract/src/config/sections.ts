@@ -258,6 +258,19 @@ export const SECTIONS = {
       fallback: "10m",
       description: "How long installing dependencies may take.",
     }),
+    max_memory_bytes: size(() => bytes({ min: 2 ** 26 }), {
+      fallback: "4Gi",
+      description: "Resident memory of one command of a build with its children; more ends it.",
+    }),
+    max_disk_bytes: size(() => bytes({ min: 2 ** 26 }), {
+      fallback: "4Gi",
+      description: "What one command of a build may write; more ends it.",
+    }),
+    cache: optional(() => words(4096), {
+      env: ["HANZO_FN_BUILD_CACHE"],
+      description:
+        "Folder for what compilers and package managers keep between builds. Default: `cache` in the data directory.",
+    }),
     npm: field(() => words(4096), {
       fallback: "npm",
       description: "Command that installs TypeScript dependencies.",
