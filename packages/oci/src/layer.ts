@@ -24,6 +24,8 @@ export interface LayerOptions {
   readonly gid?: number | undefined;
 }
 
+type NewHeader = Partial<Header> & Pick<Header, "name">;
+
 const EPOCH = new Date(0);
 /** "Unknown" in the gzip header's field for the operating system, which zlib fills in by itself. */
 const GZIP_OS_OFFSET = 9;
@@ -106,7 +108,7 @@ async function fill(
   tar.finalize();
 }
 
-function written(tar: Pack, header: Header, content?: Uint8Array): Promise<void> {
+function written(tar: Pack, header: NewHeader, content?: Uint8Array): Promise<void> {
   return new Promise((resolve, reject) => {
     const done = (error?: Error | null): void => (error ? reject(error) : resolve());
     if (content === undefined) tar.entry(header, done);
@@ -114,7 +116,7 @@ function written(tar: Pack, header: Header, content?: Uint8Array): Promise<void>
   });
 }
 
-async function copied(tar: Pack, header: Header, from: string): Promise<void> {
+async function copied(tar: Pack, header: NewHeader, from: string): Promise<void> {
   const { promise, resolve, reject } = Promise.withResolvers<void>();
   const entry = tar.entry(header, (error) => (error ? reject(error) : resolve()));
   await Promise.all([pipeline(createReadStream(from), entry), promise]);
