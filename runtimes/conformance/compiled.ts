@@ -7,6 +7,7 @@ import type { LanguageName } from "./languages.ts";
 
 /** One build: everything lies in `work`, which begins as a copy of the fixture and is thrown away. */
 export interface Task {
+  readonly fixture: string;
   readonly work: string;
   /** The executable to write. */
   readonly output: string;
@@ -39,7 +40,7 @@ export async function executable(compiler: Compiler, fixture: string): Promise<s
   try {
     await cp(fixtureFolder(compiler, fixture), work, { recursive: true });
     const made = join(work, ".made");
-    await compiler.compile({ work, output: made, cache: join(folder, "cache") });
+    await compiler.compile({ fixture, work, output: made, cache: join(folder, "cache") });
     await removeOlder(folder, fixture);
     await rename(made, output);
   } finally {

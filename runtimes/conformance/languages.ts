@@ -2,6 +2,7 @@ import { execFileSync } from "node:child_process";
 import { fileURLToPath } from "node:url";
 import { executable, type Compiler } from "./compiled.ts";
 import { goCompiler } from "./go.ts";
+import { rustCompiler } from "./rust.ts";
 
 export type LanguageName = "typescript" | "python" | "go" | "rust";
 
@@ -70,7 +71,19 @@ const go: Language = {
   absent: goBuilder === undefined ? "Go is not installed" : undefined,
 };
 
-export const languages = { typescript, python, go };
+const rustBuilder = rustCompiler();
+
+const rust: Language = {
+  name: "rust",
+  compiled: true,
+  program: (fixture) => builtProgram(rustBuilder, fixture),
+  cancelled: { deadline: "DeadlineExceeded", gone: "ClosedByCaller" },
+  // A panic that no call owns ends its thread or task, and is logged.
+  uncaughtExit: undefined,
+  absent: rustBuilder === undefined ? "Rust is not installed" : undefined,
+};
+
+export const languages = { typescript, python, go, rust };
 
 async function builtProgram(compiler: Compiler | undefined, fixture: string | undefined): Promise<Program> {
   if (compiler === undefined || fixture === undefined) throw new Error("there is nothing to compile");

@@ -1,0 +1,131 @@
+use std::fmt;
+use std::pin::Pin;
+use std::task::{ready, Context, Poll};
+
+use bytes::{Bytes, BytesMut};
+use futures_core::Stream;
+use http_body_util::BodyExt as _;
+use hyper::body::{Body as _, Incoming};
+
+use crate::error::{Error, Result};
+
+/// What is left unread of a body when it is dropped is read up to here, so that the connection can serve again.
+const DRAIN_LIMIT: usize = 1024 * 1024;
+
+/// The body of a request as a stream of pieces: the second parameter of a handler.
+///
+/// The server reads from the connection only as fast as the pieces are taken. A body that ends early is an error.
+pub struct Body(Source);
+
+enum Source {
+    Memory(Bytes),
+    Connection(Option<Incoming>),
+}
+
+impl Body {
+    pub(crate) fn from_connection(incoming: Incoming) -> Self {
+        Self(Source::Connection(Some(incoming)))
+    }
+
+    /// The next piece; `None` at the end.
+    ///
+    /// # Errors
+    /// Where the body ends before its end: the caller went away, or its framing is wrong.
+    pub async fn next(&mut self) -> Result<Option<Bytes>> {
+        std::future::poll_fn(|context| Pin::new(&mut *self).poll_next(context))
+            .await
+            .transpose()
+    }
+
+    /// All that is left of the body.
+    ///
+    /// # Errors
+    /// As [`Body::next`].
+    pub async fn read_to_end(&mut self) -> Result<Bytes> {
+        let Some(first) = self.next().await? else {
+            return Ok(Bytes::new());
+        };
+        let Some(second) = self.next().await? else {
+            return Ok(first);
+        };
+        let mut whole = BytesMut::from(&first[..]);
+        whole.extend_from_slice(&second);
+        while let Some(piece) = self.next().await? {
+            whole.extend_from_slice(&piece);
+        }
+        Ok(whole.freeze())
+    }
+}
+
+impl Stream for Body {
+    type Item = Result<Bytes>;
+
+    fn poll_next(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        let incoming = match &mut self.0 {
+            Source::Memory(bytes) => {
+                let whole = std::mem::take(bytes);
+                return Poll::Ready((!whole.is_empty()).then_some(Ok(whole)));
+            }
+            Source::Connection(None) => return Poll::Ready(None),
+            Source::Connection(Some(incoming)) => incoming,
+        };
+        loop {
+            match ready!(Pin::new(&mut *incoming).poll_frame(context)) {
+                None => return Poll::Ready(None),
+                Some(Ok(frame)) => match frame.into_data() {
+                    Ok(data) if !data.is_empty() => return Poll::Ready(Some(Ok(data))),
+                    // Trailers carry nothing for a function.
+                    _ => {}
+                },
+                Some(Err(error)) => {
+                    self.0 = Source::Connection(None);
+                    let message = format!("the body ended early: {error}");
+                    return Poll::Ready(Some(Err(Error::named("BodyError", message))));
+                }
+            }
+        }
+    }
+}
+
+impl Drop for Body {
+    fn drop(&mut self) {
+        let Source::Connection(Some(mut incoming)) = std::mem::replace(&mut self.0, Source::Connection(None))
+        else {
+            return;
+        };
+        if incoming.is_end_stream() {
+            return;
+        }
+        if let Ok(runtime) = tokio::runtime::Handle::try_current() {
+            runtime.spawn(async move { drain(&mut incoming).await });
+        }
+    }
+}
+
+async fn drain(incoming: &mut Incoming) {
+    let mut seen = 0;
+    while let Some(Ok(frame)) = incoming.frame().await {
+        seen += frame.data_ref().map_or(0, Bytes::len);
+        if seen > DRAIN_LIMIT {
+            return;
+        }
+    }
+}
+
+impl From<Bytes> for Body {
+    fn from(bytes: Bytes) -> Self {
+        Self(Source::Memory(bytes))
+    }
+}
+
+impl Default for Body {
+    fn default() -> Self {
+        Self::from(Bytes::new())
+    }
+}
+
+impl fmt::Debug for Body {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("Body")
+    }
+}

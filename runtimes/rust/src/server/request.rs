@@ -1,0 +1,92 @@
+//! What the head and the body of a request say.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use serde_json::Value;
+
+use crate::batch::{self, Item};
+use crate::context::Trigger;
+use crate::data::{media_type, parse_body, Query};
+use crate::event::{self, Event};
+use crate::headers::Headers;
+use crate::text::{ids, time};
+
+pub(crate) fn request_id(headers: &Headers) -> Arc<str> {
+    match headers.filled("x-request-id") {
+        Some(id) => Arc::from(&*id),
+        None => Arc::from(ids::request_id()),
+    }
+}
+
+/// How long the caller still waits; `None` where it does not say.
+pub(crate) fn deadline(headers: &Headers) -> Option<Duration> {
+    let text = headers.filled("x-function-deadline-ms")?;
+    let plain = text.bytes().all(|byte| byte.is_ascii_digit() || byte == b'.');
+    let ms = text.parse::<f64>().ok().filter(|ms| plain && *ms < 1e10)?;
+    Some(Duration::from_secs_f64(ms / 1000.0))
+}
+
+pub(crate) fn trigger(headers: &Headers, path: &str) -> Trigger {
+    let text = |name: &str| headers.filled(name).map(std::borrow::Cow::into_owned);
+    let attempt = text("x-function-attempt").and_then(|text| text.parse().ok());
+    Trigger {
+        kind: text("x-function-trigger").unwrap_or_else(|| "http".to_owned()),
+        source: text("x-function-trigger-source").unwrap_or_else(|| path.to_owned()),
+        id: text("x-function-trigger-id").unwrap_or_default(),
+        timestamp: text("x-function-trigger-timestamp").unwrap_or_else(time::now),
+        attempt: attempt.filter(|n| *n > 0).unwrap_or(1),
+    }
+}
+
+/// What a body gives to the context.
+pub(crate) struct Content {
+    pub(crate) data: Value,
+    pub(crate) event: Option<Event>,
+    pub(crate) batch: Option<Vec<Item>>,
+}
+
+impl Content {
+    /// For a body that the handler reads itself.
+    pub(crate) fn unread(headers: &Headers) -> Self {
+        Self {
+            data: Value::Null,
+            event: Event::from_headers(headers),
+            batch: None,
+        }
+    }
+
+    /// For a body that is there. `Err` says why it cannot be read.
+    pub(crate) fn parse(headers: &Headers, body: &[u8], query: &Query) -> Result<Self, String> {
+        let content_type = headers.get("content-type").unwrap_or_default();
+        let media = media_type(&content_type);
+        if media == event::STRUCTURED {
+            let (event, data) = event::parse_structured(body)?;
+            return Ok(Self {
+                data,
+                event: Some(event),
+                batch: None,
+            });
+        }
+        if media == batch::EVENTS || media == batch::ITEMS {
+            let items = batch::parse(&media, body)?;
+            let data = items.iter().map(|item| item.data.value().clone()).collect();
+            return Ok(Self {
+                data: Value::Array(data),
+                event: None,
+                batch: Some(items),
+            });
+        }
+        let data = if body.is_empty() {
+            query.to_value()
+        } else {
+            parse_body(body, &media)
+                .map_err(|reason| format!("the body is declared JSON but does not parse: {reason}"))?
+        };
+        Ok(Self {
+            data,
+            event: Event::from_headers(headers),
+            batch: None,
+        })
+    }
+}

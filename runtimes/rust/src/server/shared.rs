@@ -1,0 +1,103 @@
+//! What the two halves of one call share: the connection's and the handler's.
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::Waker;
+use std::time::Instant;
+
+use tokio::sync::{oneshot, OwnedSemaphorePermit};
+
+use super::reply::Reply;
+use crate::cancel::{CancelReason, Cancelled};
+
+pub(crate) struct Call {
+    pub(crate) cancelled: Cancelled,
+    pub(crate) deadline: Instant,
+    state: Mutex<State>,
+}
+
+#[derive(Default)]
+struct State {
+    /// The turn of the concurrency, while the call holds one.
+    turn: Option<OwnedSemaphorePermit>,
+    /// Where the head of the answer goes.
+    answer: Option<oneshot::Sender<Reply>>,
+    handler: Option<Waker>,
+    ended: bool,
+}
+
+impl Call {
+    pub(crate) fn new(deadline: Instant) -> Arc<Self> {
+        Arc::new(Self {
+            cancelled: Cancelled::default(),
+            deadline,
+            state: Mutex::default(),
+        })
+    }
+
+    pub(crate) fn begin(&self, turn: OwnedSemaphorePermit, answer: oneshot::Sender<Reply>) {
+        let mut state = self.state();
+        state.turn = Some(turn);
+        state.answer = Some(answer);
+    }
+
+    /// Gives the head of the answer; false where it has been given or nobody waits for it.
+    pub(crate) fn answer(&self, reply: Reply) -> bool {
+        let answer = self.state().answer.take();
+        answer.is_some_and(|answer| answer.send(reply).is_ok())
+    }
+
+    pub(crate) fn is_answered(&self) -> bool {
+        self.state().answer.is_none()
+    }
+
+    /// Notes whom a cancellation has to wake.
+    pub(crate) fn polled_by(&self, waker: &Waker) {
+        let mut state = self.state();
+        match &state.handler {
+            Some(known) if known.will_wake(waker) => {}
+            _ => state.handler = Some(waker.clone()),
+        }
+    }
+
+    /// Cancels the handler, once. It keeps its turn until it ends or the deadline passes, whichever is first.
+    pub(crate) fn cancel(self: &Arc<Self>, reason: CancelReason) -> bool {
+        if !self.cancelled.set(reason) {
+            return false;
+        }
+        let handler = self.state().handler.take();
+        if let Some(handler) = handler {
+            handler.wake();
+        }
+        if reason == CancelReason::DeadlineExceeded {
+            self.give_turn_back();
+        } else if !self.state().ended {
+            if let Ok(runtime) = tokio::runtime::Handle::try_current() {
+                let call = Arc::clone(self);
+                runtime.spawn(async move {
+                    tokio::time::sleep_until(call.deadline.into()).await;
+                    call.give_turn_back();
+                });
+            }
+        }
+        true
+    }
+
+    /// The handler has ended, one way or the other.
+    pub(crate) fn end(&self) {
+        let mut state = self.state();
+        state.ended = true;
+        state.handler = None;
+        // Without an answer the connection learns that there will be none.
+        state.answer = None;
+        state.turn = None;
+    }
+
+    fn give_turn_back(&self) {
+        let turn = self.state().turn.take();
+        drop(turn);
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
