@@ -1,5 +1,11 @@
+import type { BatchItem, CloudEvent } from "./event.ts";
+import type { Kv } from "./gateway/kv.ts";
+import type { ModelHandle } from "./gateway/models.ts";
+import { noServices, type PublishOptions, type Services } from "./gateway/services.ts";
+import type { Storage } from "./gateway/storage.ts";
 import { consoleLog, type Log } from "./log.ts";
 import { RequestHeaders } from "./request-headers.ts";
+import type { WebSocketConnection } from "./web-socket.ts";
 
 /** What called the function. */
 export interface Trigger {
@@ -22,6 +28,8 @@ export interface ContextInit {
   readonly trigger?: Trigger;
   readonly log?: Log;
   readonly body?: Uint8Array;
+  readonly event?: CloudEvent | null;
+  readonly batch?: readonly BatchItem[] | null;
   readonly method?: string;
   readonly path?: string;
   readonly query?: URLSearchParams;
@@ -33,13 +41,19 @@ export interface ContextInit {
   readonly deadline?: () => number;
   /** Asked for at the first reading. */
   readonly signal?: () => AbortSignal;
+  /** Asked for at the first use. */
+  readonly services?: () => Services;
+  readonly accept?: () => Promise<WebSocketConnection>;
 }
 
 const DEFAULT_TIMEOUT_MS = 60_000;
 
 /** One call of the function. The server makes it; in a unit test: `new Context({ data: { text: "hello" } })`. */
 export class Context {
-  /** The parsed JSON body; the query where there is no body; `{ body, encoding? }` for any other content. */
+  /**
+   * The parsed JSON body; the query where there is no body; `{ body, encoding? }` for any other content; the data of
+   * an event, or of each item of a batch. Null where the handler takes the body as a stream.
+   */
   readonly data: unknown;
   readonly headers: RequestHeaders;
   readonly trigger: Trigger;
@@ -47,6 +61,10 @@ export class Context {
   readonly log: Log;
   /** The bytes of the body as sent. */
   readonly body: Uint8Array;
+  /** The attributes of the CloudEvent that the call is; else null. */
+  readonly event: CloudEvent | null;
+  /** The items of the batch that the call is; else null. */
+  readonly batch: readonly BatchItem[] | null;
   readonly method: string;
   /** Without the query. */
   readonly path: string;
@@ -57,11 +75,16 @@ export class Context {
   readonly org: string;
   readonly #deadline: () => number;
   readonly #signal: () => AbortSignal;
+  readonly #makeServices: () => Services;
+  readonly #accept: () => Promise<WebSocketConnection>;
+  #services: Services | undefined;
 
   constructor(init: ContextInit = {}) {
     this.data = init.data === undefined ? {} : init.data;
     this.headers = init.headers ?? new RequestHeaders({});
     this.body = init.body ?? new Uint8Array(0);
+    this.event = init.event ?? null;
+    this.batch = init.batch ?? null;
     this.method = init.method ?? "POST";
     this.path = init.path ?? "/";
     this.query = init.query ?? new URLSearchParams();
@@ -73,6 +96,8 @@ export class Context {
     this.org = init.org ?? "";
     this.#deadline = init.deadline ?? countDown(DEFAULT_TIMEOUT_MS);
     this.#signal = init.signal ?? neverAborted();
+    this.#makeServices = init.services ?? noServices;
+    this.#accept = init.accept ?? noUpgrade;
   }
 
   /** Milliseconds left before the platform gives up on this call; 0 once it has. */
@@ -83,6 +108,38 @@ export class Context {
   /** Aborts at the deadline, and when the caller goes away. Hand it to `fetch` and to everything that waits. */
   get signal(): AbortSignal {
     return this.#signal();
+  }
+
+  /** The function's own keys and values. */
+  get kv(): Kv {
+    return this.#platform().kv;
+  }
+
+  /** Objects of the organisation. */
+  get storage(): Storage {
+    return this.#platform().storage;
+  }
+
+  /**
+   * Publishes to MQ (`mq.` and a subject) or Stream (a snake_case topic); resolves with the message's id once the
+   * broker has it. Throws `GatewayError`.
+   */
+  publish(subject: string, data: unknown, options?: PublishOptions): Promise<string> {
+    return this.#platform().publish(subject, data, options);
+  }
+
+  /** A model by its name; it is looked for and read at its first use. */
+  model(name: string): ModelHandle {
+    return this.#platform().model(name);
+  }
+
+  /** Answers a WebSocket upgrade and gives the socket. Throws where the call is no such upgrade. */
+  accept(): Promise<WebSocketConnection> {
+    return this.#accept();
+  }
+
+  #platform(): Services {
+    return (this.#services ??= this.#makeServices());
   }
 }
 
@@ -100,14 +157,14 @@ function neverAborted(): () => AbortSignal {
   return () => controller.signal;
 }
 
-// HIP-60 names these. A plain `undefined is not a function` would leave the reader guessing, a stand-in would lie.
-for (const name of ["kv", "storage", "publish", "model"]) {
-  Object.defineProperty(Context.prototype, name, {
-    get() {
-      throw new Error(`ctx.${name} is not served by this version of hanzo-fn`);
-    },
-  });
+function noUpgrade(): Promise<never> {
+  return Promise.reject(new Error("ctx.accept() needs a WebSocket upgrade, and this call is none"));
 }
 
-/** The shape of an exported handler. */
-export type Handler = (ctx: Context) => unknown;
+/**
+ * The shape of an exported handler. One that names a second parameter gets the body as a stream, and is called as soon
+ * as the head of the request is there.
+ */
+export type Handler =
+  | ((ctx: Context) => unknown)
+  | ((ctx: Context, body: ReadableStream<Uint8Array>) => unknown);

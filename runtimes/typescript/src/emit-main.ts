@@ -25,7 +25,7 @@ async function emitFile(file: string, directory: string): Promise<void> {
   await mkdir(dirname(target), { recursive: true, mode: 0o755 });
   const script = stripTypeScriptTypes(await readFile(join(HERE, file), "utf8"), { mode: "strip" });
   // The import specifiers of this package, and nothing else, have this form.
-  await writeFile(target, script.replaceAll(/(from ")(\.{1,2}\/[\w/.-]+)\.ts"/g, '$1$2.js"'), {
+  await writeFile(target, script.replaceAll(/((?:from |import\()")(\.{1,2}\/[\w/.-]+)\.ts"/g, '$1$2.js"'), {
     mode: 0o644,
   });
 }

@@ -1,6 +1,13 @@
 export { Context } from "./context.ts";
 export type { ContextInit, Handler, Trigger } from "./context.ts";
+export type { BatchItem, BatchResult, CloudEvent, EventInit, EventOptions } from "./event.ts";
+export { GatewayError } from "./gateway-error.ts";
+export type { Kv, SetOptions } from "./gateway/kv.ts";
+export type { ModelHandle, Prediction } from "./gateway/models.ts";
+export type { PublishOptions, Services } from "./gateway/services.ts";
+export type { ListedObject, ObjectHead, Range, Storage, StoredObject } from "./gateway/storage.ts";
 export type { Log, LogFields } from "./log.ts";
 export { RequestHeaders } from "./request-headers.ts";
 export { Response } from "./response.ts";
 export type { HeadersInput, Piece, ResponseOptions, ServerSentEvent, Source } from "./response.ts";
+export type { WebSocketConnection } from "./web-socket.ts";

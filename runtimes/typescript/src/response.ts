@@ -1,3 +1,5 @@
+import type { BatchResult, EventInit, EventOptions } from "./event.ts";
+
 /** Header names to values, a list of pairs, or a Web `Headers`. A list as value is sent as repeated headers. */
 export type HeadersInput =
   | Readonly<Record<string, string | readonly string[]>>
@@ -24,7 +26,7 @@ export interface ServerSentEvent {
 export type Source<T> = AsyncIterable<T> | Iterable<T> | Iterator<T> | AsyncIterator<T>;
 
 /** How the server reads `body`: `auto` follows the table of the runtime contract. */
-type BodyKind = "auto" | "json" | "stream" | "sse";
+type BodyKind = "auto" | "json" | "stream" | "sse" | "event" | "structured event";
 
 /**
  * An answer with a status and headers of its own. The body may be anything a handler may return.
@@ -69,6 +71,16 @@ export class Response {
   /** Server-sent events (`text/event-stream`). */
   static sse(source: Source<ServerSentEvent | string>, options: ResponseOptions = {}): Response {
     return new Response(source, options, "sse");
+  }
+
+  /** A CloudEvent 1.0, in binary mode unless told otherwise. */
+  static event(event: EventInit, { mode = "binary", status = 200 }: EventOptions = {}): Response {
+    return new Response(event, { status }, mode === "binary" ? "event" : "structured event");
+  }
+
+  /** What became of each item of a batch: `{"results": [...]}`. An id that is missing counts as a transient failure. */
+  static batch(results: Iterable<BatchResult>): Response {
+    return new Response({ results: [...results] }, {}, "json");
   }
 
   /** `{"error": message, ...fields}` as JSON under the given status. */

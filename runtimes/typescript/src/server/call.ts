@@ -1,11 +1,17 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
 import { inspect } from "node:util";
-import { Context, type Handler } from "../context.ts";
+import { Context } from "../context.ts";
+import type { CallIdentity } from "../gateway/http-gateway.ts";
+import type { Services } from "../gateway/services.ts";
 import { RequestHeaders } from "../request-headers.ts";
-import { parseData, readBody } from "./body.ts";
+import type { WebSocketConnection } from "../web-socket.ts";
+import { bodyStream, dropRest } from "./body-stream.ts";
+import { readBody } from "./body.ts";
 import { CallLog } from "./call-log.ts";
 import { sendFailure, type FailureCode } from "./failure.ts";
 import type { Gate } from "./gate.ts";
+import { Controller, nowMs, random, SearchParams, startTimer, stopTimer, ticks } from "./intrinsics.ts";
+import { readPayload, type Said } from "./payload.ts";
 import { toReply, UnserialisableError, type Payload } from "./reply.ts";
 import {
   header,
@@ -18,23 +24,37 @@ import {
 import type { Scope, Scopes } from "./scope.ts";
 import { closeIterator, sendPieces, sendWhole } from "./send.ts";
 import type { FunctionIdentity } from "./settings.ts";
+import type { ServerSocket } from "./websocket/connection.ts";
+import type { Upgrade } from "./websocket/upgrade.ts";
 
 /** What all calls of one loaded function share. */
 export interface Calls {
   readonly identity: FunctionIdentity;
-  readonly handler: Handler;
+  readonly handler: (ctx: Context, body?: ReadableStream<Uint8Array>) => unknown;
+  /** Whether the handler takes the body as a stream. */
+  readonly streamed: boolean;
   readonly gate: Gate;
   readonly scopes: Scopes;
   readonly timeoutMs: number;
+  readonly maxBodyBytes: number;
+  readonly services: (call: CallIdentity) => Services;
+  /** The value of `X-Function-Cold-Start` for the first answer of the process; undefined for every other. */
+  readonly takeColdStart: () => string | undefined;
+  /** The sockets that are open now. */
+  readonly sockets: Set<ServerSocket>;
 }
 
 type Pieces = Extract<Payload, { kind: "pieces" }>;
+
+const NOTHING_SAID: Said = { data: null, event: null, batch: null };
+const NO_BYTES = new Uint8Array(0);
 
 /** One call from its request head to the end of the handler. */
 export class Call {
   readonly #calls: Calls;
   readonly #request: IncomingMessage;
   readonly #response: ServerResponse;
+  readonly #upgrade: Upgrade | undefined;
   readonly #target: Target;
   readonly #requestId: string;
   readonly #scope: Scope;
@@ -45,36 +65,53 @@ export class Call {
   /** Set once nobody waits for the answer: the reason that `ctx.signal` carries. */
   #cancelled: Error | undefined;
   #pieces: Pieces | undefined;
+  #webSocket: ServerSocket | undefined;
   #startedAt = 0;
   #leaveQueue: () => void = () => undefined;
   #hasTurn = false;
 
-  constructor(calls: Calls, request: IncomingMessage, response: ServerResponse) {
+  constructor(calls: Calls, request: IncomingMessage, response: ServerResponse, upgrade?: Upgrade) {
     this.#calls = calls;
     this.#request = request;
     this.#response = response;
+    this.#upgrade = upgrade;
     this.#target = splitTarget(request.url ?? "/");
-    this.#requestId = header(request, "x-request-id") ?? makeRequestId(Date.now(), Math.random);
+    this.#requestId = header(request, "x-request-id") ?? makeRequestId(nowMs(), random);
     this.#scope = calls.scopes.open(this.#requestId);
     this.#deadlineMs = readDeadline(request, calls.timeoutMs);
-    this.#deadlineAt = performance.now() + this.#deadlineMs;
-    this.#timer = setTimeout(() => this.#expire(), this.#deadlineMs);
+    this.#deadlineAt = ticks() + this.#deadlineMs;
+    this.#timer = startTimer(() => this.#expire(), this.#deadlineMs);
     response.on("close", () => this.#closed());
-    readBody(request, (body) => {
-      if (this.#cancelled !== undefined) return;
-      this.#leaveQueue = calls.gate.enter(() => {
-        this.#hasTurn = true;
-        calls.scopes.run(this.#scope, () => void this.#run(body));
+    if (calls.streamed) this.#enter(undefined);
+    else
+      readBody(request, calls.maxBodyBytes, {
+        done: (body) => this.#enter(body),
+        tooLarge: () => this.#refuseBody(),
       });
+  }
+
+  /** @param body undefined where the handler reads it itself */
+  #enter(body: Uint8Array | undefined): void {
+    if (this.#cancelled !== undefined) return;
+    this.#leaveQueue = this.#calls.gate.enter(() => {
+      this.#hasTurn = true;
+      this.#calls.scopes.run(this.#scope, () => void this.#run(body));
     });
   }
 
-  async #run(body: Uint8Array): Promise<void> {
-    this.#startedAt = performance.now();
+  #refuseBody(): void {
+    this.#response.shouldKeepAlive = false;
+    this.#fail("payload_too_large", `a body has at most ${this.#calls.maxBodyBytes} bytes here`);
+    this.#settled();
+  }
+
+  async #run(body: Uint8Array | undefined): Promise<void> {
+    this.#startedAt = ticks();
     try {
       const context = this.#context(body);
       if (context === undefined) return;
-      const value = this.#calls.handler(context);
+      const value =
+        body === undefined ? this.#calls.handler(context, this.#bodyStream()) : this.#calls.handler(context);
       await this.#deliver(isThenable(value) ? await value : value);
     } catch (error) {
       this.#failed(error);
@@ -83,44 +120,80 @@ export class Call {
     }
   }
 
-  #context(body: Uint8Array): Context | undefined {
-    const { path, query } = this.#target;
-    const parameters = new URLSearchParams(query);
-    const parsed = parseData(body, this.#request.headers["content-type"], parameters);
-    if ("invalid" in parsed) {
-      this.#fail("bad_request", `the body is declared JSON but does not parse: ${parsed.invalid}`);
+  #bodyStream(): ReadableStream<Uint8Array> {
+    this.#response.on("finish", () => dropRest(this.#request));
+    return bodyStream(this.#request, () => this.#cancelled);
+  }
+
+  #context(body: Uint8Array | undefined): Context | undefined {
+    const { path, query: text } = this.#target;
+    const query = new SearchParams(text);
+    const { headers } = this.#request;
+    const trigger = readTrigger(this.#request, path, nowMs());
+    const said = body === undefined ? NOTHING_SAID : readPayload({ body, headers, query, trigger });
+    if ("invalid" in said) {
+      this.#fail("bad_request", `the body cannot be read: ${said.invalid}`);
       return undefined;
     }
     const { identity, scopes } = this.#calls;
     return new Context({
-      data: parsed.data,
-      headers: new RequestHeaders(this.#request.headers),
-      trigger: readTrigger(this.#request, path, Date.now()),
+      data: said.data,
+      event: said.event,
+      batch: said.batch,
+      headers: new RequestHeaders(headers),
+      trigger,
       log: new CallLog(scopes.writer, this.#requestId),
-      body,
+      body: body ?? NO_BYTES,
       method: this.#request.method ?? "",
       path,
-      query: parameters,
+      query,
       requestId: this.#requestId,
       function: identity.function,
       revision: identity.revision,
       org: identity.org,
-      deadline: () => Math.max(0, this.#deadlineAt - performance.now()),
+      deadline: () => Math.max(0, this.#deadlineAt - ticks()),
       signal: () => this.#signal(),
+      services: () => this.#services(),
+      accept: () => this.#accept(),
+    });
+  }
+
+  #services(): Services {
+    return this.#calls.services({
+      requestId: this.#requestId,
+      traceparent: header(this.#request, "traceparent"),
+      tracestate: header(this.#request, "tracestate"),
+      signal: this.#signal(),
     });
   }
 
   // Made on demand: few handlers ask for it, and it costs more than the rest of the context.
   #signal(): AbortSignal {
     if (this.#controller === undefined) {
-      this.#controller = new AbortController();
+      this.#controller = new Controller();
       if (this.#cancelled !== undefined) this.#controller.abort(this.#cancelled);
     }
     return this.#controller.signal;
   }
 
+  // Async so that every refusal is a rejection.
+  async #accept(): Promise<WebSocketConnection> {
+    if (this.#upgrade === undefined) throw new Error("ctx.accept() needs a WebSocket upgrade");
+    const gone = (): void => this.#gone();
+    const socket = this.#upgrade.accept(this.#headers(), gone);
+    const { sockets } = this.#calls;
+    this.#webSocket = socket;
+    sockets.add(socket);
+    this.#upgrade.socket.on("close", () => sockets.delete(socket));
+    await Promise.resolve();
+    return socket;
+  }
+
   async #deliver(value: unknown): Promise<void> {
-    const reply = toReply(value);
+    // A handler that computed without a pause kept the timer from telling.
+    if (ticks() >= this.#deadlineAt) this.#expire();
+    if (this.#webSocket !== undefined) return this.#webSocket.close();
+    const reply = toReply(value, this.#calls.identity.function);
     const { payload } = reply;
     if (payload.kind !== "pieces") {
       if (this.#cancelled === undefined) sendWhole(this.#response, reply, payload, this.#headers());
@@ -139,11 +212,15 @@ export class Call {
   }
 
   #headers(): string[] {
-    const spent = this.#startedAt === 0 ? 0 : performance.now() - this.#startedAt;
-    return ["X-Function-Duration-Ms", spent.toFixed(1), "X-Function-Instance", this.#calls.identity.instance];
+    const spent = this.#startedAt === 0 ? 0 : ticks() - this.#startedAt;
+    const { instance } = this.#calls.identity;
+    const headers = ["X-Function-Duration-Ms", spent.toFixed(1), "X-Function-Instance", instance];
+    const coldStart = this.#calls.takeColdStart();
+    return coldStart === undefined ? headers : [...headers, "X-Function-Cold-Start", coldStart];
   }
 
   #failed(error: unknown): void {
+    const socket = this.#webSocket;
     // A handler that ends because it was told to has nothing to report.
     if (this.#cancelled !== undefined && isAbort(error, this.#cancelled)) return;
     const unserialisable = error instanceof UnserialisableError;
@@ -152,8 +229,9 @@ export class Call {
       : inspect(error);
     this.#log(trace, unserialisable ? undefined : { error: typeName(error) });
     if (this.#pieces !== undefined) closeIterator(this.#pieces.iterator);
-    if (this.#cancelled !== undefined) return;
-    if (this.#response.headersSent) this.#response.destroy();
+    if (socket !== undefined) void socket.close(1011, "the handler failed");
+    else if (this.#cancelled !== undefined) return;
+    else if (this.#response.headersSent) this.#response.destroy();
     else if (unserialisable)
       this.#fail("unserialisable", "the handler returned a value that JSON cannot hold");
     else this.#fail("handler_error", `the handler raised ${typeName(error)}`);
@@ -185,7 +263,8 @@ export class Call {
       const msg = `the handler did not finish within ${Math.round(this.#deadlineMs)} ms`;
       this.#cancel(new DOMException(msg, "TimeoutError"));
       this.#log(msg);
-      if (this.#response.headersSent) this.#response.destroy();
+      if (this.#webSocket !== undefined) void this.#webSocket.close(1011, "timeout");
+      else if (this.#response.headersSent) this.#response.destroy();
       else {
         // What is left of a body that nobody reads would be taken for the next request.
         if (!this.#request.complete) this.#response.shouldKeepAlive = false;
@@ -197,7 +276,11 @@ export class Call {
 
   /** The answer is out, or the connection is gone. */
   #closed(): void {
-    if (this.#response.writableFinished || this.#cancelled !== undefined) return;
+    if (!this.#response.writableFinished) this.#gone();
+  }
+
+  #gone(): void {
+    if (this.#cancelled !== undefined) return;
     this.#cancel(new DOMException("the caller closed the connection", "AbortError"));
     if (!this.#hasTurn) this.#settled();
   }
@@ -210,7 +293,7 @@ export class Call {
   }
 
   #settled(): void {
-    clearTimeout(this.#timer);
+    stopTimer(this.#timer);
     this.#giveTurnBack();
     this.#calls.scopes.close(this.#scope);
   }

@@ -1,9 +1,11 @@
 import type { ServerResponse } from "node:http";
+import { encodeJson } from "./intrinsics.ts";
 import type { FunctionIdentity } from "./settings.ts";
 
 const STATUS = {
   bad_request: 400,
   not_found: 404,
+  payload_too_large: 413,
   handler_error: 500,
   unserialisable: 500,
   not_ready: 503,
@@ -25,7 +27,7 @@ export interface Failure {
 export function sendFailure(response: ServerResponse, failure: Failure): void {
   const { code, identity, requestId } = failure;
   const name = identity?.function;
-  const body = JSON.stringify({
+  const body = encodeJson({
     status: "error",
     code: STATUS[code],
     error: code,

@@ -10,7 +10,11 @@ export function endOnSignal(runtime: Runtime, process: NodeJS.Process, drainMs: 
   const end = (): void => {
     if (draining) process.exit(0);
     draining = true;
-    setTimeout(() => process.exit(0), drainMs);
+    setTimeout(() => {
+      runtime.closeSockets();
+      // One turn, in which what was written leaves.
+      setImmediate(() => process.exit(0));
+    }, drainMs);
     void runtime.drain().then(() => process.exit(0));
   };
   process.on("SIGTERM", end);

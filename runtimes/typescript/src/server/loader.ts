@@ -31,10 +31,13 @@ export class LoadError extends Error {
 const EXTENSIONS = [".hanzo.mjs", ".mjs", ".js", ".cjs", ".mts", ".cts", ".ts"] as const;
 
 const CHECK_LIMIT_MS = 5000;
-const SDK_NAME = "@hanzo/functions";
 const SERVER_URL = new URL(".", import.meta.url).href;
 // Beside this file, and of its kind: TypeScript in the repository, JavaScript where `emitServer` wrote it.
-const SDK_URL = new URL(`../index${extname(import.meta.url)}`, import.meta.url).href;
+const OWN = extname(import.meta.url);
+const SDK: Readonly<Record<string, string>> = {
+  "@hanzo/functions": new URL(`../index${OWN}`, import.meta.url).href,
+  "@hanzo/functions/testing": new URL(`../testing/index${OWN}`, import.meta.url).href,
+};
 
 /**
  * Makes `@hanzo/functions` the server's own module, so that `instanceof Response` holds across dependencies, and
@@ -44,7 +47,8 @@ export function installResolver(paths: readonly string[]): void {
   const parents = paths.map((path) => pathToFileURL(join(path, "_")).href);
   registerHooks({
     resolve(specifier, context, next) {
-      if (specifier === SDK_NAME) return { url: SDK_URL, shortCircuit: true };
+      const own = specifier.startsWith("@hanzo/") ? SDK[specifier] : undefined;
+      if (own !== undefined) return { url: own, shortCircuit: true };
       if (parents.length === 0 || !isBare(specifier)) return next(specifier, context);
       return resolveAmong(specifier, [context.parentURL, ...parents], (parentURL) =>
         next(specifier, { ...context, parentURL }),

@@ -1,4 +1,5 @@
 import { writeSync } from "node:fs";
+import { encodeJson, nowMs } from "./intrinsics.ts";
 
 export type Level = "debug" | "info" | "warn" | "error";
 export type Stream = "stdout" | "stderr" | "log";
@@ -17,11 +18,11 @@ export interface Entry {
 export const LINE_LIMIT = 64 * 1024;
 
 /** One entry as one line of JSON, with its line break. */
-export function encodeEntry(entry: Entry, nowMs: number): string {
+export function encodeEntry(entry: Entry, atMs: number): string {
   const { text, dropped } = cut(entry.msg);
   let truncated = dropped + (entry.dropped ?? 0);
-  let line = `{"ts":"${new Date(nowMs).toISOString()}","level":"${entry.level}","msg":${JSON.stringify(text)},"stream":"${entry.stream}"`;
-  if (entry.requestId !== undefined) line += `,"request_id":${JSON.stringify(entry.requestId)}`;
+  let line = `{"ts":"${new Date(atMs).toISOString()}","level":"${entry.level}","msg":${encodeJson(text)},"stream":"${entry.stream}"`;
+  if (entry.requestId !== undefined) line += `,"request_id":${encodeJson(entry.requestId)}`;
   if (entry.fields !== undefined) {
     const fields = encodeFields(entry.fields);
     const size = Buffer.byteLength(fields);
@@ -44,9 +45,9 @@ export function cut(text: string): { readonly text: string; readonly dropped: nu
 
 function encodeFields(fields: Readonly<Record<string, unknown>>): string {
   try {
-    return JSON.stringify(fields) ?? "{}";
+    return encodeJson(fields) ?? "{}";
   } catch {
-    return JSON.stringify(
+    return encodeJson(
       Object.fromEntries(Object.entries(fields).map(([name, value]) => [name, plain(value)])),
     );
   }
@@ -55,7 +56,7 @@ function encodeFields(fields: Readonly<Record<string, unknown>>): string {
 /** What JSON cannot hold becomes its text, since a log line must not fail. */
 function plain(value: unknown): unknown {
   try {
-    return JSON.stringify(value) === undefined ? String(value) : value;
+    return encodeJson(value) === undefined ? String(value) : value;
   } catch {
     return typeof value === "bigint" ? String(value) : Object.prototype.toString.call(value);
   }
@@ -86,5 +87,5 @@ export interface LogWriter {
 }
 
 export function createLogWriter(fd: number): LogWriter {
-  return { write: (entry) => writeAll(fd, encodeEntry(entry, Date.now())) };
+  return { write: (entry) => writeAll(fd, encodeEntry(entry, nowMs())) };
 }

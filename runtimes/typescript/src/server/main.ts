@@ -15,7 +15,7 @@ const settings = takeSettings(process.env);
 if (process.argv.includes("--check")) process.exit(0);
 
 const scopes = createScopes(createLogWriter(1));
-const runtime = new Runtime({ scopes, process }, settings.controlToken);
+const runtime = new Runtime({ scopes, process }, settings);
 
 captureOutput(scopes, process, globalThis.console);
 endOnUncaught(process, scopes);

@@ -1,4 +1,7 @@
+import type { EventInit } from "../event.ts";
 import { Response } from "../response.ts";
+import { binaryEvent, completeEvent, STRUCTURED, structuredEvent } from "./event-reply.ts";
+import { encodeJson } from "./intrinsics.ts";
 
 /** A value that JSON cannot hold. */
 export class UnserialisableError extends Error {
@@ -26,8 +29,9 @@ export interface Reply {
 }
 
 /** The table "What the handler returns" of the runtime contract. Throws `UnserialisableError`. */
-export function toReply(value: unknown): Reply {
+export function toReply(value: unknown, functionName: string): Reply {
   if (value instanceof Response) {
+    if (value.kind === "event" || value.kind === "structured event") return eventReply(value, functionName);
     return { status: value.status, headers: value.headers, payload: payloadOf(value) };
   }
   // `instanceof globalThis.Response` would load all of Node's fetch for a function that never uses it.
@@ -65,7 +69,21 @@ function toPayload(value: unknown): Payload {
   return json(value);
 }
 
-function json(value: unknown): Payload {
+function eventReply(response: Response, functionName: string): Reply {
+  const event = completeEvent(response.body as EventInit, functionName);
+  if (response.kind === "event") {
+    const { headers, content, type } = binaryEvent(event);
+    const payload: Payload = content === undefined ? { kind: "none" } : { kind: "whole", content, type };
+    return { status: response.status, headers, payload };
+  }
+  return {
+    status: response.status,
+    headers: [],
+    payload: { ...json(structuredEvent(event)), type: STRUCTURED },
+  };
+}
+
+function json(value: unknown): Extract<Payload, { kind: "whole" }> {
   return { kind: "whole", content: stringify(value), type: "application/json" };
 }
 
@@ -77,10 +95,11 @@ function pieces(
   return { kind: "pieces", iterator, encode, type };
 }
 
-function stringify(value: unknown): string {
+/** The value as JSON. Throws `UnserialisableError`. */
+export function stringify(value: unknown): string {
   let text: string | undefined;
   try {
-    text = JSON.stringify(value);
+    text = encodeJson(value);
   } catch (error) {
     throw new UnserialisableError(error instanceof Error ? error.message : String(error));
   }
@@ -88,7 +107,7 @@ function stringify(value: unknown): string {
   return text;
 }
 
-function toBytes(value: unknown): Uint8Array | undefined {
+export function toBytes(value: unknown): Uint8Array | undefined {
   if (value instanceof Uint8Array) return value;
   if (ArrayBuffer.isView(value)) return new Uint8Array(value.buffer, value.byteOffset, value.byteLength);
   return value instanceof ArrayBuffer ? new Uint8Array(value) : undefined;

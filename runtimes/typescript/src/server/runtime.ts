@@ -1,13 +1,21 @@
-import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
+import { createServer, ServerResponse, type IncomingMessage, type Server } from "node:http";
+import type { Socket } from "node:net";
 import { setSourceMapsEnabled } from "node:process";
-import { readBody } from "./body.ts";
+import type { Duplex } from "node:stream";
+import type { Handler } from "../context.ts";
+import { isDeclaredLonger, readBody } from "./body.ts";
 import { Call, type Calls } from "./call.ts";
 import { sendFailure } from "./failure.ts";
 import { Gate } from "./gate.ts";
 import { installResolver, LoadError, loadHandler } from "./loader.ts";
+import { encodeJson, nowMs, random, ticks } from "./intrinsics.ts";
 import { header, makeRequestId } from "./request-meta.ts";
 import type { Scopes } from "./scope.ts";
-import { parseAssignment, type Assignment, type FunctionIdentity } from "./settings.ts";
+import { servicesOf } from "./services.ts";
+import { parseAssignment, type Assignment, type FunctionIdentity, type Settings } from "./settings.ts";
+import type { ServerSocket } from "./websocket/connection.ts";
+import { asksForWebSocket } from "./websocket/handshake.ts";
+import { Upgrade } from "./websocket/upgrade.ts";
 
 export type State = "generic" | "loading" | "ready" | "failed" | "draining";
 
@@ -16,7 +24,9 @@ export interface RuntimeDependencies {
   readonly process: Pick<NodeJS.Process, "chdir" | "env">;
 }
 
-const MAX_HEAD_BYTES = 256 * 1024;
+/** Section 11 of the runtime contract; a longer one is answered with 431. */
+const MAX_HEAD_BYTES = 64 * 1024;
+const MAX_ORDER_BYTES = 16 * 1024 * 1024;
 const AN_HOUR_MS = 3_600_000;
 
 /** The server of one instance: generic until it is given code, then that function's until it ends. */
@@ -24,15 +34,21 @@ export class Runtime {
   readonly server: Server;
   readonly #dependencies: RuntimeDependencies;
   readonly #controlToken: string | undefined;
+  readonly #maxBodyBytes: number;
+  readonly #sockets = new Set<ServerSocket>();
   #state: State = "generic";
   #calls: Calls | undefined;
   #identity: FunctionIdentity | undefined;
   #running = 0;
+  #bootMs = 0;
+  #loadMs = 0;
+  #answered = false;
   #idle: (() => void) | undefined;
 
-  constructor(dependencies: RuntimeDependencies, controlToken: string | undefined) {
+  constructor(dependencies: RuntimeDependencies, settings: Pick<Settings, "controlToken" | "maxBodyBytes">) {
     this.#dependencies = dependencies;
-    this.#controlToken = controlToken;
+    this.#controlToken = settings.controlToken;
+    this.#maxBodyBytes = settings.maxBodyBytes;
     this.server = createServer(
       {
         maxHeaderSize: MAX_HEAD_BYTES,
@@ -42,10 +58,18 @@ export class Runtime {
         keepAliveTimeout: 0,
         joinDuplicateHeaders: true,
         connectionsCheckingInterval: AN_HOUR_MS,
+        // Before Node 22.21 and 24.9 every upgrade comes as one, whatever it is to.
+        shouldUpgradeCallback: asksForWebSocket,
       },
       (request, response) => this.#serve(request, response),
     );
     this.server.maxHeadersCount = 0;
+    this.server.on("listening", () => (this.#bootMs = ticks()));
+    this.server.on("upgrade", (request, socket, head) => this.#upgraded(request, socket, head));
+    this.server.on("checkContinue", (request: IncomingMessage, response: ServerResponse) => {
+      if (!isDeclaredLonger(request, this.#bodyLimit())) response.writeContinue();
+      this.#serve(request, response);
+    });
   }
 
   get state(): State {
@@ -54,6 +78,7 @@ export class Runtime {
 
   /** Loads the code once. Throws `LoadError`. */
   async specialise(assignment: Assignment): Promise<void> {
+    const startedAt = ticks();
     this.#state = "loading";
     this.#identity = assignment;
     try {
@@ -62,13 +87,8 @@ export class Runtime {
       installResolver(assignment.paths);
       this.#enter(assignment.source);
       const handler = await loadHandler(assignment.source, assignment.entry);
-      this.#calls = {
-        identity: assignment,
-        handler,
-        gate: new Gate(assignment.concurrency),
-        scopes: this.#dependencies.scopes,
-        timeoutMs: assignment.timeoutMs,
-      };
+      this.#calls = this.#callsOf(assignment, handler);
+      this.#loadMs = ticks() - startedAt;
       this.#move("ready");
     } catch (error) {
       this.#move("failed");
@@ -81,6 +101,36 @@ export class Runtime {
     this.#state = "draining";
     this.server.close();
     if (this.#running > 0) await new Promise<void>((resolve) => (this.#idle = resolve));
+  }
+
+  /** Closes every WebSocket with 1001: the drain time is over. */
+  closeSockets(): void {
+    for (const socket of this.#sockets) void socket.close(1001, "the instance ends");
+  }
+
+  #callsOf(assignment: Assignment, handler: Handler): Calls {
+    return {
+      identity: assignment,
+      handler: handler as Calls["handler"],
+      streamed: handler.length > 1,
+      gate: new Gate(assignment.concurrency),
+      scopes: this.#dependencies.scopes,
+      timeoutMs: assignment.timeoutMs,
+      maxBodyBytes: this.#maxBodyBytes,
+      services: servicesOf(assignment),
+      takeColdStart: () => this.#takeColdStart(),
+      sockets: this.#sockets,
+    };
+  }
+
+  #takeColdStart(): string | undefined {
+    if (this.#answered) return undefined;
+    this.#answered = true;
+    return `boot=${this.#bootMs.toFixed(1)}, load=${this.#loadMs.toFixed(1)}`;
+  }
+
+  #bodyLimit(): number {
+    return this.#calls?.streamed === true ? Infinity : this.#maxBodyBytes;
   }
 
   // A drain that began while the code was loading goes on.
@@ -99,7 +149,14 @@ export class Runtime {
     }
   }
 
-  #serve(request: IncomingMessage, response: ServerResponse): void {
+  #upgraded(request: IncomingMessage, socket: Duplex, head: Buffer): void {
+    const response = new ServerResponse(request);
+    response.shouldKeepAlive = false;
+    response.assignSocket(socket as Socket);
+    this.#serve(request, response, new Upgrade(request, response, socket, head));
+  }
+
+  #serve(request: IncomingMessage, response: ServerResponse, upgrade?: Upgrade): void {
     if (this.#state === "draining") response.shouldKeepAlive = false;
     if (request.url?.startsWith("/.hanzo/") === true) {
       this.#control(request, response);
@@ -114,11 +171,11 @@ export class Runtime {
       return;
     }
     this.#running += 1;
-    response.on("close", () => {
+    (upgrade?.socket ?? response).on("close", () => {
       this.#running -= 1;
       if (this.#running === 0) this.#idle?.();
     });
-    void new Call(this.#calls, request, response);
+    void new Call(this.#calls, request, response, upgrade);
   }
 
   #refuse(
@@ -128,7 +185,7 @@ export class Runtime {
     msg: string,
   ): void {
     request.resume();
-    const requestId = header(request, "x-request-id") ?? makeRequestId(Date.now(), Math.random);
+    const requestId = header(request, "x-request-id") ?? makeRequestId(nowMs(), random);
     sendFailure(response, { code, msg, requestId, identity: this.#identity, headers: [] });
   }
 
@@ -140,7 +197,10 @@ export class Runtime {
     } else if (path === "/.hanzo/ready" && reading) {
       answer(response, this.#state === "ready" ? 200 : 503, { state: this.#state });
     } else if (path === "/.hanzo/specialise" && request.method === "POST") {
-      readBody(request, (body) => void this.#specialiseCall(request, response, body));
+      readBody(request, MAX_ORDER_BYTES, {
+        done: (body) => void this.#specialiseCall(request, response, body),
+        tooLarge: () => this.#refuse(request, response, "bad_request", "the body is not that of specialise"),
+      });
     } else {
       this.#refuse(request, response, "not_found", `the runtime has no ${request.method} ${path}`);
     }
@@ -155,10 +215,9 @@ export class Runtime {
     if (assignment === undefined) {
       return this.#refuse(request, response, "bad_request", "the body is not that of specialise");
     }
-    const startedAt = performance.now();
     try {
       await this.specialise(assignment);
-      answer(response, 200, { load_ms: Number((performance.now() - startedAt).toFixed(1)) });
+      answer(response, 200, { load_ms: Number(this.#loadMs.toFixed(1)) });
     } catch (error) {
       const { kind, message, trace } = asLoadError(error);
       answer(response, 422, { error: { kind, message, trace } });
@@ -183,7 +242,7 @@ function applyEnvironment(assignment: Assignment, env: NodeJS.ProcessEnv): void 
 }
 
 function answer(response: ServerResponse, status: number, body: unknown): void {
-  const text = JSON.stringify(body);
+  const text = encodeJson(body);
   response.writeHead(status, [
     "Content-Type",
     "application/json",

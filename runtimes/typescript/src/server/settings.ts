@@ -1,3 +1,5 @@
+import type { GatewaySettings } from "../gateway/http-gateway.ts";
+
 /** Where the server listens: section 1 of the runtime contract. */
 export type Listen = { readonly path: string } | { readonly port: number; readonly host: string | undefined };
 
@@ -18,18 +20,23 @@ export interface Assignment extends FunctionIdentity {
   readonly concurrency: number;
   readonly timeoutMs: number;
   readonly tmp: string | undefined;
+  readonly gateway: GatewaySettings | undefined;
+  /** A directory with one directory per model. */
+  readonly models: string | undefined;
 }
 
 export interface Settings {
   readonly listen: Listen | undefined;
   readonly controlToken: string | undefined;
   readonly drainMs: number;
+  readonly maxBodyBytes: number;
   readonly assignment: Assignment | undefined;
 }
 
 const DEFAULT_CONCURRENCY = 10;
 const DEFAULT_TIMEOUT_MS = 60_000;
 const DEFAULT_DRAIN_MS = 30_000;
+const DEFAULT_MAX_BODY_BYTES = 100 * 1024 * 1024;
 
 /** NODE_COMPILE_CACHE is the platform's, for a quick boot of the server; Node has read it by now. */
 function isOurs(name: string): boolean {
@@ -50,6 +57,7 @@ export function takeSettings(env: Record<string, string | undefined>): Settings 
           : { port, host: env["HANZO_FN_HOST"] },
     controlToken: env["HANZO_FN_CONTROL_TOKEN"],
     drainMs: wholeNumber(env["HANZO_FN_DRAIN_MS"]) ?? DEFAULT_DRAIN_MS,
+    maxBodyBytes: wholeNumber(env["HANZO_FN_MAX_BODY_BYTES"], 15) ?? DEFAULT_MAX_BODY_BYTES,
     assignment: source === undefined || source === "" ? undefined : assignmentOfBoot(source, env),
   };
   for (const name of Object.keys(env)) if (isOurs(name)) delete env[name];
@@ -69,11 +77,18 @@ function assignmentOfBoot(source: string, env: Readonly<Record<string, string | 
     concurrency: wholeNumber(env["HANZO_FN_CONCURRENCY"]) || DEFAULT_CONCURRENCY,
     timeoutMs: wholeNumber(env["HANZO_FN_TIMEOUT_MS"]) || DEFAULT_TIMEOUT_MS,
     tmp: undefined,
+    gateway: gatewayOf(env["HANZO_FN_GATEWAY"], env["HANZO_FN_GATEWAY_TOKEN"]),
+    models: env["HANZO_FN_MODELS"] === "" ? undefined : env["HANZO_FN_MODELS"],
   };
 }
 
-function wholeNumber(text: string | undefined): number | undefined {
-  return text !== undefined && /^\d{1,9}$/.test(text) ? Number(text) : undefined;
+function gatewayOf(url: unknown, token: unknown): GatewaySettings | undefined {
+  if (typeof url !== "string" || url === "") return undefined;
+  return { url, token: typeof token === "string" ? token : "" };
+}
+
+function wholeNumber(text: string | undefined, digits = 9): number | undefined {
+  return text !== undefined && /^\d+$/.test(text) && text.length <= digits ? Number(text) : undefined;
 }
 
 /** The body of `specialise`; undefined where it is not of that shape. */
@@ -85,6 +100,7 @@ export function parseAssignment(body: unknown): Assignment | undefined {
     typeof given[name] === "number" && given[name] > 0 ? given[name] : fallback;
   const paths = given["paths"] ?? [];
   const environment = given["environment"] ?? {};
+  const gateway = (given["gateway"] ?? {}) as Readonly<Record<string, unknown>>;
   if (text("source") === "" || text("entry") === "") return undefined;
   if (!Array.isArray(paths) || !paths.every((path) => typeof path === "string")) return undefined;
   if (!isStringMap(environment)) return undefined;
@@ -100,6 +116,8 @@ export function parseAssignment(body: unknown): Assignment | undefined {
     concurrency: count("concurrency", DEFAULT_CONCURRENCY),
     timeoutMs: count("timeout_ms", DEFAULT_TIMEOUT_MS),
     tmp: text("tmp") === "" ? undefined : text("tmp"),
+    gateway: gatewayOf(gateway["url"], gateway["token"]),
+    models: text("models") === "" ? undefined : text("models"),
   };
 }
 
