@@ -9,7 +9,7 @@ import (
 )
 
 // LibraryVariable names the environment variable with the path of onnxruntime's shared library.
-const LibraryVariable = "HANZO_FN_ONNXRUNTIME"
+const LibraryVariable = "HANZO_ONNXRUNTIME"
 
 const maxThreads = 4
 

@@ -44,12 +44,15 @@ func (d *directory) textModel() (*textModel, error) {
 	var sentence struct {
 		MaxLength int `json:"max_seq_length"`
 	}
-	for value, parts := range map[any][]string{
-		&pooling:  {"1_Pooling", "config.json"},
-		&modules:  {"modules.json"},
-		&sentence: {"sentence_bert_config.json"},
+	for _, file := range []struct {
+		value any
+		parts []string
+	}{
+		{&pooling, []string{"1_Pooling", "config.json"}},
+		{&modules, []string{"modules.json"}},
+		{&sentence, []string{"sentence_bert_config.json"}},
 	} {
-		if err := d.json(value, parts...); err != nil {
+		if err := d.json(file.value, file.parts...); err != nil {
 			return nil, err
 		}
 	}
