@@ -75,3 +75,10 @@ func (s *Socket) sendText(data []byte) error {
 
 // Close sends a close frame with a code from 1000 to 4999 and at most 123 bytes of reason. A second close does nothing.
 func (s *Socket) Close(code int, reason string) error { return s.socket.Close(code, reason) }
+
+// CloseCode is the code that the other side closed with: 1005 where it gave none, 1006 where the connection was lost,
+// 0 while the socket is open.
+func (s *Socket) CloseCode() int {
+	code, _ := s.socket.Ended()
+	return code
+}

@@ -331,10 +331,15 @@ func (call *call) expire() {
 		c.call = nil
 		call.leave()
 		socket := call.socket
+		if socket != nil && socket.conn == nil {
+			// The handshake is under way; the cut ends it.
+			socket = nil
+		}
 		c.mutex.Unlock()
 		call.cancel(context.DeadlineExceeded)
 		call.log(call.timeoutMsg())
 		if socket != nil {
+			_ = c.net.SetWriteDeadline(time.Now().Add(linger))
 			_ = socket.Close(1011, "timeout")
 		}
 		c.cut(call.chunked())

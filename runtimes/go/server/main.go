@@ -11,6 +11,8 @@ import (
 	"syscall"
 
 	"github.com/hanzoai/functions/sdk/internal/boot"
+	"github.com/hanzoai/functions/sdk/internal/gateway"
+	"github.com/hanzoai/functions/sdk/internal/logline"
 )
 
 // Exit codes of the runtime contract.
@@ -33,7 +35,15 @@ func Main(handler any) {
 		}
 	}
 	publishIdentity(settings)
+	logline.Claim()
 	server := newServer(settings, invoke, streams)
+	if settings.gateway != "" {
+		client, err := gateway.New(settings.gateway, settings.gatewayToken)
+		if err != nil {
+			fail(exitFailed, err)
+		}
+		server.gateway = client
+	}
 	listener, err := listen(settings)
 	if err != nil {
 		fail(exitCannotListen, err)

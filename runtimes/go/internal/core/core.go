@@ -33,6 +33,8 @@ type Socket interface {
 	Receive() (text bool, data []byte, err error)
 	Send(text bool, data []byte) error
 	Close(code int, reason string) error
+	// Ended is the code and the reason of the other side's close; 0 while it is open.
+	Ended() (code int, reason string)
 }
 
 // Gateway is the platform's gateway as its wire has it, or something that behaves like it.

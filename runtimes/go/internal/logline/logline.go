@@ -7,6 +7,7 @@ import (
 	"os"
 	"strconv"
 	"sync"
+	"syscall"
 	"time"
 	"unicode/utf8"
 )
@@ -16,6 +17,19 @@ const MaxText = 64 * 1024
 
 // The standard output that the process was started with, whatever user code puts in its place.
 var output = os.Stdout
+
+// Claim writes to a descriptor of its own from now on, which user code cannot close by its number.
+func Claim() {
+	syscall.ForkLock.RLock()
+	own, err := syscall.Dup(1)
+	if err == nil {
+		syscall.CloseOnExec(own)
+	}
+	syscall.ForkLock.RUnlock()
+	if err == nil {
+		output = os.NewFile(uintptr(own), "stdout")
+	}
+}
 
 var (
 	mutex  sync.Mutex

@@ -27,6 +27,13 @@ func (r *Reply) event(response *sdk.Response, function string, newID func() stri
 	if event.Time == "" {
 		event.Time = time.Now().UTC().Format("2006-01-02T15:04:05.000Z")
 	}
+	raw := isRaw(event)
+	if event.DataContentType == "" && event.Data != nil {
+		event.DataContentType = JSON
+		if raw {
+			event.DataContentType = Bytes
+		}
+	}
 	attributes := event.Attributes()
 	for name := range attributes {
 		if !isAttribute(name) {
@@ -36,7 +43,7 @@ func (r *Reply) event(response *sdk.Response, function string, newID func() stri
 	if response.IsStructured() {
 		return r.structured(attributes, event)
 	}
-	return r.binary(attributes, event)
+	return r.binary(attributes, event, raw)
 }
 
 func (r *Reply) structured(attributes map[string]any, event sdk.CloudEvent) error {
@@ -54,7 +61,7 @@ func (r *Reply) structured(attributes map[string]any, event sdk.CloudEvent) erro
 	return nil
 }
 
-func (r *Reply) binary(attributes map[string]any, event sdk.CloudEvent) error {
+func (r *Reply) binary(attributes map[string]any, event sdk.CloudEvent, raw bool) error {
 	names := make([]string, 0, len(attributes))
 	for name := range attributes {
 		if name != "datacontenttype" {
@@ -73,24 +80,29 @@ func (r *Reply) binary(attributes map[string]any, event sdk.CloudEvent) error {
 		}
 		r.Fields = append(r.Fields, core.Field{Name: "ce-" + name, Value: escape(text)})
 	}
-	if err := r.fill(event.Data, dataKind(event)); err != nil {
+	if event.Data == nil {
+		return nil
+	}
+	kind := sdk.AsJSON
+	if raw {
+		kind = sdk.Auto
+	}
+	if err := r.fill(event.Data, kind); err != nil {
 		return err
 	}
-	if event.DataContentType != "" && r.HasBody {
-		r.Type = event.DataContentType
-	}
+	r.Type = event.DataContentType
 	return nil
 }
 
-// Text under a type that is JSON is a JSON string.
-func dataKind(event sdk.CloudEvent) sdk.ResponseKind {
+// isRaw: bytes, and text under a type that is not JSON, go out as they are.
+func isRaw(event sdk.CloudEvent) bool {
+	if _, isBytes := event.Data.([]byte); isBytes {
+		return true
+	}
 	kind, _, _ := strings.Cut(strings.ToLower(event.DataContentType), ";")
 	kind = strings.TrimSpace(kind)
 	_, isText := event.Data.(string)
-	if isText && (kind == "application/json" || strings.HasSuffix(kind, "+json")) {
-		return sdk.AsJSON
-	}
-	return sdk.Auto
+	return isText && kind != "" && kind != JSON && !strings.HasSuffix(kind, "+json")
 }
 
 func isAttribute(name string) bool {
