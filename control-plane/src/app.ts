@@ -1,6 +1,13 @@
 import type { IncomingMessage } from "node:http";
 import { type Context, Hono } from "hono";
-import { type Authenticator, type Identity, PlatformError, toErrorBody, ulid } from "@hanzo-fn/contract";
+import {
+  type Authenticator,
+  type Identity,
+  type Permission,
+  PlatformError,
+  toErrorBody,
+  ulid,
+} from "@hanzo-fn/contract";
 import { OPERATIONS, type Operation, type OperationId } from "@hanzo-fn/contract/api";
 import type { Logger } from "@hanzo-fn/telemetry";
 import type { z } from "zod";
@@ -103,10 +110,28 @@ async function readJson(context: Context<Env>): Promise<unknown> {
   }
 }
 
+type Guarded = Operation & { readonly permission: Permission };
+
+/** A signed URL is its own permission, and the handler's to verify. */
+function needsPermission(operation: Operation): operation is Guarded {
+  return operation.permission !== "public" && operation.permission !== "signature";
+}
+
+/** The path of an operation as the router writes it. */
+function routeOf({ path, rest }: Operation): string {
+  const route = path.replaceAll(/\{(\w+)\}/g, ":$1");
+  return rest === true ? `${route}{.+}` : route;
+}
+
+function patternOf({ path, rest }: Operation): RegExp {
+  const pattern = path.replaceAll(/\{\w+\}/g, "[^/]+");
+  return new RegExp(`^${rest === true ? pattern.replace(/\[\^\/\]\+$/, ".+") : pattern}$`);
+}
+
 async function authorise(
   authenticator: Authenticator,
   context: Context<Env>,
-  operation: Operation,
+  { permission }: Guarded,
 ): Promise<Identity> {
   const credentials = {
     authorization: context.req.header("authorization"),
@@ -120,8 +145,8 @@ async function authorise(
       next: "hanzo-fn login",
     });
   }
-  if (operation.permission !== "public" && !identity.permissions.has(operation.permission)) {
-    throw new PlatformError("forbidden", `this operation needs the permission ${operation.permission}`, {
+  if (!identity.permissions.has(permission)) {
+    throw new PlatformError("forbidden", `this operation needs the permission ${permission}`, {
       component: COMPONENT,
       next: "ask an administrator of the organisation for the permission, or use another key",
     });
@@ -147,12 +172,13 @@ export function createApp({ authenticator, handlers, log }: AppDependencies): Ho
     return errorResponse(error, requestId);
   };
   for (const operation of OPERATIONS as readonly Operation[]) {
-    app.on(operation.method, operation.path.replaceAll(/\{(\w+)\}/g, ":$1"), async (context) => {
+    app.on(operation.method, routeOf(operation), async (context) => {
       const requestId = requestIdOf(context.req.header("x-request-id"));
       const url = new URL(context.req.url);
       try {
-        const identity =
-          operation.permission === "public" ? ANONYMOUS : await authorise(authenticator, context, operation);
+        const identity = needsPermission(operation)
+          ? await authorise(authenticator, context, operation)
+          : ANONYMOUS;
         const call: Call = {
           identity,
           org: identity.org,
@@ -179,7 +205,7 @@ export function createApp({ authenticator, handlers, log }: AppDependencies): Ho
     const requestId = requestIdOf(context.req.header("x-request-id"));
     const path = new URL(context.req.url).pathname;
     const allowed = (OPERATIONS as readonly Operation[])
-      .filter((operation) => new RegExp(`^${operation.path.replaceAll(/\{\w+\}/g, "[^/]+")}$`).test(path))
+      .filter((operation) => patternOf(operation).test(path))
       .map((operation) => operation.method);
     if (allowed.length > 0) {
       const response = errorResponse(

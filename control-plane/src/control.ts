@@ -1,3 +1,5 @@
+import type { IncomingMessage } from "node:http";
+import type { Readable } from "node:stream";
 import type { Blobs } from "@hanzo-fn/blobs";
 import type { Identity, ManifestOptions } from "@hanzo-fn/contract";
 import type { HealthJson } from "@hanzo-fn/contract/api";
@@ -28,6 +30,20 @@ export interface InvokeAnswer {
   readonly body: AsyncIterable<Uint8Array>;
 }
 
+/** A request by a URL that the platform signed. */
+export interface SignedRequest {
+  readonly method: string;
+  readonly url: string;
+  readonly incoming: IncomingMessage;
+  readonly signal: AbortSignal;
+}
+
+export interface SignedAnswer {
+  readonly status: number;
+  readonly headers: Readonly<Record<string, string>>;
+  readonly body?: string | Readable | undefined;
+}
+
 /** All that the handlers of :8060 need. */
 export interface Control {
   readonly store: Store;
@@ -43,6 +59,8 @@ export interface Control {
     request: InvokeRequest,
     caller: { readonly identity: Identity; readonly signal: AbortSignal },
   ) => Promise<InvokeAnswer>;
+  /** Verifies the signature (`forbidden`), then reads or stores. Undefined where S3 signs its own URLs. */
+  readonly signedObject: ((request: SignedRequest) => Promise<SignedAnswer>) | undefined;
   readonly health: () => Promise<HealthJson>;
   /** Drops the series of a function that is gone. */
   readonly forget: (org: string, functionName: string) => void;

@@ -105,6 +105,7 @@ export async function testControl(wrap: (store: Store) => Store = (store) => sto
     hasSecret: (_org, name) => Promise.resolve(name === "known"),
     secrets: undefined,
     invoke: () => Promise.reject(new Error("not asked for")),
+    signedObject: undefined,
     health: () =>
       Promise.resolve({ status: "ok", version: "1", engine: "local", checks: {}, warnings: [] } as const),
     forget: () => {},

@@ -4,12 +4,20 @@ import type { Logger, Registry } from "@hanzo-fn/telemetry";
 import { createDispatch } from "./dispatch.ts";
 import type { Kv } from "./kv/kv.ts";
 import { kvRoutes } from "./kv/route.ts";
+import type { Models } from "./models/models.ts";
+import { modelRoutes } from "./models/routes.ts";
 import { createGatewayMetrics } from "./metrics.ts";
+import { type Publishers, publishRoutes } from "./publish/route.ts";
 import { createGatewayServer, type GatewayServer, type GatewayServerOptions } from "./server.ts";
+import { storageRoutes } from "./storage/routes.ts";
+import type { Storage } from "./storage/storage.ts";
 import { createTokens } from "./tokens.ts";
 
 export interface GatewayParts {
   readonly kv: Kv;
+  readonly storage: Storage;
+  readonly publishers: Publishers;
+  readonly models: Models;
   readonly registry: Registry;
   readonly clock: Clock;
   readonly log: Logger;
@@ -19,10 +27,15 @@ export interface GatewayParts {
 export interface GatewayPlane extends Gateway, GatewayServer {}
 
 export function createGateway(parts: GatewayParts, options: GatewayServerOptions): GatewayPlane {
-  const { registry, clock, log } = parts;
+  const { kv, storage, publishers, models, registry, clock, log } = parts;
   const tokens = createTokens();
   const dispatch = createDispatch({
-    routes: [...kvRoutes(parts.kv)],
+    routes: [
+      ...kvRoutes(kv),
+      ...storageRoutes(storage),
+      ...publishRoutes(publishers, clock),
+      ...modelRoutes(models),
+    ],
     tokens,
     metrics: createGatewayMetrics(registry),
     clock,
@@ -34,6 +47,11 @@ export function createGateway(parts: GatewayParts, options: GatewayServerOptions
     grant(identity) {
       const { token, revoke } = tokens.issue(identity);
       return { url: server.url, token, [Symbol.dispose]: revoke };
+    },
+    async stop(graceMs) {
+      models.close();
+      await server.stop(graceMs);
+      await Promise.all([kv.close(), publishers.nats?.close(), publishers.kafka?.close()]);
     },
   };
 }

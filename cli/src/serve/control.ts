@@ -71,6 +71,7 @@ export interface ControlParts extends Parts {
   readonly invoker: Invoker;
   readonly reconciler: Reconciler;
   readonly metrics: InvocationMetrics;
+  readonly signedObject: Control["signedObject"];
   readonly manifestOptions: ManifestOptions;
   /** Known when the proxy listens. */
   readonly invokeUrl: () => string;
@@ -95,6 +96,7 @@ export function createControl(parts: ControlParts): Control {
     hasSecret: secrets.has,
     secrets: secrets.admin,
     invoke: invokeThrough(invoker),
+    signedObject: parts.signedObject,
     health: healthOf(store, engine),
     forget: (_org, name) => metrics.forget(name),
     manifestOptions: parts.manifestOptions,

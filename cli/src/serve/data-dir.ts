@@ -12,6 +12,10 @@ export interface DataDir {
   readonly cache: string;
   /** Runtime servers, readable by instances of any user. */
   readonly runtimes: string;
+  /** Of `ctx.storage`, where no S3 is configured. */
+  readonly objects: string;
+  /** Models by content: functions may pass through to what they were told of, but not list. */
+  readonly models: string;
   readonly temp: string;
   readonly secretsFile: string;
   readonly adminKeyFile: string;
@@ -25,6 +29,8 @@ export async function makeDataDir(root: string): Promise<DataDir> {
     layers: join(root, "layers"),
     cache: join(root, "cache"),
     runtimes: join(root, "runtimes"),
+    objects: join(root, "objects"),
+    models: join(root, "models"),
     temp: join(root, "tmp"),
   };
   const make = async (path: string, mode: number): Promise<void> => {
@@ -34,6 +40,8 @@ export async function makeDataDir(root: string): Promise<DataDir> {
   await make(root, 0o711);
   await make(folders.blobs, 0o700);
   await make(folders.temp, 0o700);
+  await make(folders.objects, 0o700);
+  await make(folders.models, 0o711);
   await make(folders.work, 0o711);
   await make(folders.layers, 0o711);
   await make(folders.cache, 0o711);

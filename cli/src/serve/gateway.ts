@@ -1,20 +1,84 @@
 import type { Config } from "@hanzo-fn/contract";
-import { createEmbeddedKv, createGateway, type GatewayPlane, type Kv } from "@hanzo-fn/gateway";
+import {
+  createEmbeddedKv,
+  createGateway,
+  createModels,
+  createModelSources,
+  createSignedObjects,
+  createStorage,
+  type GatewayPlane,
+  type Kv,
+  openModelTrees,
+} from "@hanzo-fn/gateway";
+import type { Clock } from "@hanzo-fn/lifecycle";
 import type { Store } from "@hanzo-fn/store";
 import type { Registry } from "@hanzo-fn/telemetry";
+import { openObjects } from "./objects.ts";
 import type { Parts } from "./parts.ts";
 
-function openKv({ kv }: Config, store: Store): Kv {
-  return createEmbeddedKv(store.kv, { maxBytesPerFunction: kv.maxBytesPerFunction });
+const KV_TIMEOUT_MS = 5000;
+/** How long a new organisation's bucket may still pass for that of one whose name begins it. */
+const ORGANISATIONS_KEPT_MS = 10_000;
+
+async function openKv({ config, store, clock, log }: Parts): Promise<Kv> {
+  const { url, maxBytesPerFunction } = config.kv;
+  if (url === undefined) return createEmbeddedKv(store.kv, { maxBytesPerFunction });
+  // Loaded only where it is used: it would make every start longer.
+  const { openValkeyKv } = await import("@hanzo-fn/gateway/valkey");
+  return openValkeyKv({ clock, log }, { url, timeoutMs: KV_TIMEOUT_MS });
+}
+
+function organisationsOf(store: Store, clock: Clock): () => Promise<ReadonlySet<string>> {
+  let known: { readonly atMs: number; readonly all: Promise<ReadonlySet<string>> } | undefined;
+  return () => {
+    if (known === undefined || clock.monotonic() - known.atMs > ORGANISATIONS_KEPT_MS) {
+      const all = store.functions.organisations().then((organisations) => new Set(organisations));
+      known = { atMs: clock.monotonic(), all };
+      all.catch(() => (known = undefined));
+    }
+    return known.all;
+  };
+}
+
+function storageRules({ storage }: Config, parts: Parts, endpoints: () => readonly string[]) {
+  return {
+    bucket: storage.bucket,
+    endpoints,
+    organisations: organisationsOf(parts.store, parts.clock),
+    makesBuckets: storage.url === undefined,
+  };
+}
+
+export interface GatewayAndObjects {
+  readonly gateway: GatewayPlane;
+  /** Serves signed URLs to objects on the disk. */
+  readonly signedObject: ReturnType<typeof createSignedObjects> | undefined;
 }
 
 /** The gateway of functions' services, with what is configured behind it. */
-export function openGateway(
-  { config, store, clock, log }: Parts,
-  { registry, runDir }: { readonly registry: Registry; readonly runDir: string },
-): GatewayPlane {
-  return createGateway(
-    { kv: openKv(config, store), registry, clock, log },
-    { runDir, forOthers: process.getuid?.() === 0, port: config.gateway.port },
+export async function openGateway(
+  parts: Parts,
+  places: { readonly registry: Registry; readonly runDir: string; readonly apiUrl: () => string },
+): Promise<GatewayAndObjects> {
+  const { config, dir, store, clock, log } = parts;
+  const { objects, signer, endpoints } = await openObjects(config, {
+    dir,
+    store,
+    clock,
+    baseUrl: places.apiUrl,
+  });
+  const trees = await openModelTrees(dir.models);
+  const gateway = createGateway(
+    {
+      kv: await openKv(parts),
+      storage: createStorage(objects, storageRules(config, parts, endpoints)),
+      publishers: {},
+      models: createModels(trees, createModelSources(objects, config.models.path)),
+      registry: places.registry,
+      clock,
+      log,
+    },
+    { runDir: places.runDir, forOthers: process.getuid?.() === 0, port: config.gateway.port },
   );
+  return { gateway, signedObject: signer && createSignedObjects({ objects, signer, clock }) };
 }

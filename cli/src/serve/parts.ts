@@ -1,4 +1,4 @@
-import { type Blobs, openDiskBlobs } from "@hanzo-fn/blobs";
+import type { Blobs } from "@hanzo-fn/blobs";
 import { type Authenticator, type Config, PlatformError } from "@hanzo-fn/contract";
 import { type Clock, systemClock } from "@hanzo-fn/lifecycle";
 import { openStore, type Store } from "@hanzo-fn/store";
@@ -6,6 +6,7 @@ import { createLogger, type Logger } from "@hanzo-fn/telemetry";
 import { VERSION } from "../version.ts";
 import { type DataDir, makeDataDir } from "./data-dir.ts";
 import { openIdentity } from "./identity.ts";
+import { openBlobs } from "./objects.ts";
 import { openSecrets, type Secrets } from "./secrets.ts";
 
 /** What every plane of this process shares. */
@@ -63,7 +64,7 @@ export async function openParts(config: Config, signal: AbortSignal): Promise<Pa
     signal,
   });
   try {
-    const blobs = await openDiskBlobs({ directory: dir.blobs });
+    const blobs = await openBlobs(config, { dir, clock, signal });
     const secrets = openSecrets(config, dir, clock);
     const { authenticator, adminKey } = await openIdentity({ config, store, clock, log }, dir.adminKeyFile);
     return { config, clock, log, dir, store, blobs, secrets, authenticator, adminKey };

@@ -64,7 +64,11 @@ async function startPlanes(parts: Parts, signal: AbortSignal): Promise<Platform>
   const traces = createTraces(observability, { clock, log, fetch: globalThis.fetch });
   const logs = createLogSink({ store, clock, log });
   const figures = createFiguresSink({ store, clock, log });
-  const gateway = openGateway(parts, { registry, runDir: runDirOf(parts) });
+  const { gateway, signedObject } = await openGateway(parts, {
+    registry,
+    runDir: runDirOf(parts),
+    apiUrl: () => urlOf(server.host, api.port()),
+  });
   const { engine, builds } = await openLocalEngine(parts, { logs, gateway }, signal);
   await mkdir(uploadFolder(parts), { recursive: true, mode: 0o700 });
 
@@ -89,6 +93,7 @@ async function startPlanes(parts: Parts, signal: AbortSignal): Promise<Platform>
     invoker,
     reconciler,
     metrics,
+    signedObject,
     manifestOptions: builds.manifestOptions,
     invokeUrl: () => urlOf(server.host, proxy.address().port),
   });

@@ -2,6 +2,7 @@ import type { Handlers } from "../app.ts";
 import type { Control } from "../control.ts";
 import { functionHandlers } from "./functions.ts";
 import { invokeHandlers } from "./invoke.ts";
+import { objectHandlers } from "./objects.ts";
 import { observeHandlers } from "./observe.ts";
 import { platformHandlers } from "./platform.ts";
 import { revisionHandlers } from "./revisions.ts";
@@ -13,6 +14,7 @@ export function createHandlers(control: Control): Handlers {
   return {
     ...functionHandlers(control),
     ...invokeHandlers(control),
+    ...objectHandlers(control),
     ...observeHandlers(control),
     ...platformHandlers(control),
     ...revisionHandlers(control),

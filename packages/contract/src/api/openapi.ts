@@ -106,6 +106,19 @@ function queryParameters(schema: z.ZodType): Json[] {
   }));
 }
 
+function authorisation({ permission }: Operation): Json {
+  if (permission === "public") return { security: [] };
+  const description =
+    permission === "signature"
+      ? "Needs a URL that the platform signed."
+      : `Needs the permission \`${permission}\`.`;
+  return {
+    "x-permission": permission,
+    description,
+    ...(permission === "signature" ? { security: [] } : {}),
+  };
+}
+
 function operationObject(operation: Operation, reference: (schema: z.ZodType) => Json): Json {
   const parameters = [
     ...Array.from(operation.path.matchAll(/\{(\w+)\}/g), ([, name]) => ({
@@ -134,12 +147,7 @@ function operationObject(operation: Operation, reference: (schema: z.ZodType) =>
     operationId: operation.id,
     summary: operation.summary,
     tags: [operation.tag],
-    ...(operation.permission === "public"
-      ? { security: [] }
-      : {
-          "x-permission": operation.permission,
-          description: `Needs the permission \`${operation.permission}\`.`,
-        }),
+    ...authorisation(operation),
     parameters,
     ...(operation.request === undefined ? {} : { requestBody: requestBody(operation.request, reference) }),
     responses,

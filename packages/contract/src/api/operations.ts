@@ -22,10 +22,12 @@ export interface Operation {
   readonly method: "GET" | "POST" | "PUT" | "DELETE";
   /** OpenAPI form, for example `/v1/functions/{name}`. */
   readonly path: string;
+  /** The last parameter takes the rest of the path, slashes included. */
+  readonly rest?: boolean;
   readonly summary: string;
   readonly tag: "functions" | "revisions" | "triggers" | "secrets" | "platform";
-  /** Who may call. There is no route without a decision. */
-  readonly permission: Permission | "public";
+  /** Who may call; `signature`: whoever holds a URL that the platform signed. There is no route without a decision. */
+  readonly permission: Permission | "public" | "signature";
   readonly query: z.ZodType;
   readonly request?: RequestBody;
   readonly status: number;
@@ -266,6 +268,33 @@ export const OPERATIONS = [
     status: 204,
     response: { kind: "empty" },
     errors: ["not_found", "unsupported"],
+  },
+  {
+    id: "getSignedObject",
+    method: "GET",
+    path: "/v1/objects/{bucket}/{key}",
+    rest: true,
+    summary: "Read an object by a URL of `ctx.storage.presign`, where no S3 is configured",
+    tag: "platform",
+    permission: "signature",
+    query: s.signedQuerySchema,
+    status: 200,
+    response: { kind: "raw" },
+    errors: ["forbidden", "not_found", "range_not_satisfiable"],
+  },
+  {
+    id: "putSignedObject",
+    method: "PUT",
+    path: "/v1/objects/{bucket}/{key}",
+    rest: true,
+    summary: "Store an object by a URL of `ctx.storage.presign`, where no S3 is configured",
+    tag: "platform",
+    permission: "signature",
+    query: s.signedQuerySchema,
+    request: { kind: "raw" },
+    status: 200,
+    response: { kind: "raw" },
+    errors: ["forbidden", "bad_request", "storage_full"],
   },
   {
     id: "getGpuPool",

@@ -321,6 +321,12 @@ export const metricsQuerySchema = z.strictObject({
   until: z.string().optional(),
 });
 export const invokeQuerySchema = z.looseObject({});
+/** Checked as a whole by whoever signed it. */
+export const signedQuerySchema = z.looseObject({
+  method: z.string().optional(),
+  expires: z.string().optional(),
+  signature: z.string().optional(),
+});
 export const emptyQuerySchema = z.strictObject({});
 
 export type FunctionJson = z.infer<typeof functionSchema>;

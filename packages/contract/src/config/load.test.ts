@@ -208,6 +208,11 @@ describe("what functions' services stand on", () => {
     expect(triggers.kafka).toMatchObject({ brokers: ["a:9092", "b:9092"], tls: true });
   });
 
+  it("has its sections also where nothing is configured", () => {
+    const { gateway, models, triggers } = good({});
+    expect([gateway, models, triggers.nats.credentials, triggers.kafka.sasl]).toEqual([{}, {}, {}, {}]);
+  });
+
   it("comes from the more specific variable where there are several", () => {
     const env = {
       KV_URL: "redis://a",

@@ -49,6 +49,11 @@ interface Given {
   readonly untyped: boolean;
 }
 
+/** A section all of whose keys belong to later releases is not there in the typed form. */
+function hasEffect(section: Section): boolean {
+  return Object.values(section).some((entry) => (isField(entry) ? entry.kind === "field" : hasEffect(entry)));
+}
+
 class Loader {
   readonly warnings: ErrorDetail[] = [];
   readonly problems: ErrorDetail[] = [];
@@ -70,7 +75,7 @@ class Loader {
       const here = [...path, name];
       if (!isField(entry)) {
         const inner = this.section(entry, here);
-        if (Object.keys(inner).length > 0) result[typedName(name, entry)] = inner;
+        if (hasEffect(entry)) result[typedName(name, entry)] = inner;
       } else if (entry.kind === "field") {
         const value = this.#value(entry, here);
         if (value !== undefined) result[typedName(name, entry)] = value;

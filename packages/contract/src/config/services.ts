@@ -32,6 +32,10 @@ export const SERVICES = {
       fallback: "hanzo-functions",
       description: "S3 bucket of the platform; keys of functions lie in `data/<org>/<function>/`.",
     }),
+    source_bucket: optional(() => words(63), {
+      description:
+        "S3 bucket of source archives, which holds nothing else; without it they are files in the data directory.",
+    }),
     access_key: optional(() => words(256), {
       env: ["OBJECT_STORAGE_ACCESS_KEY", "AWS_ACCESS_KEY_ID", "MINIO_ROOT_USER"],
       description: "S3 access key.",

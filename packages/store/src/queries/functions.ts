@@ -37,6 +37,8 @@ export interface FunctionQueries {
   list(filter: FunctionFilter): Promise<FunctionPage>;
   /** Every function of every organisation after `after`, in key order: for loops over all. */
   listAll(limit: number, after?: { readonly org: string; readonly name: string }): Promise<FunctionRow[]>;
+  /** Every organisation that has a function or an API key. */
+  organisations(): Promise<string[]>;
   /** Undefined where the name is taken. */
   insert(values: NewFunction, now: Date): Promise<FunctionRow | undefined>;
   /** Changes the given fields and raises the generation; undefined where there is no such function. */
@@ -77,6 +79,12 @@ export function createFunctionQueries(db: Kysely<Database>): FunctionQueries {
       const from = db.selectFrom("functions").selectAll().orderBy("org").orderBy("name").limit(limit);
       if (!after) return from.execute();
       return from.where(sql<boolean>`(org, name) > (${after.org}, ${after.name})`).execute();
+    },
+
+    async organisations() {
+      const { rows } = await sql<{ org: string }>`
+        select org from functions union select org from api_keys order by org`.execute(db);
+      return rows.map(({ org }) => org);
     },
 
     insert: (values, now) =>

@@ -1,0 +1,109 @@
+import { randomBytes } from "node:crypto";
+import {
+  type Blobs,
+  createUrlSigner,
+  type Objects,
+  openDiskBlobs,
+  openDiskObjects,
+  openS3Blobs,
+  openS3Objects,
+  type S3Settings,
+  type UrlSigner,
+} from "@hanzo-fn/blobs";
+import { type Config, PlatformError } from "@hanzo-fn/contract";
+import type { Clock } from "@hanzo-fn/lifecycle";
+import type { Store } from "@hanzo-fn/store";
+import type { DataDir } from "./data-dir.ts";
+
+type StorageConfig = Config["storage"];
+
+/** Undefined where no S3 service is configured. */
+function s3Of({ url, region, accessKey, secretKey }: StorageConfig): S3Settings | undefined {
+  if (url === undefined || accessKey === undefined || secretKey === undefined) return undefined;
+  return { url, region, accessKey, secretKey: secretKey.reveal() };
+}
+
+/** What a configured service cannot be used without. */
+function missingCredentials(): PlatformError {
+  return new PlatformError("unavailable", "an S3 endpoint is configured without credentials", {
+    component: "storage",
+    next: "set storage.access_key and storage.secret_key (OBJECT_STORAGE_ACCESS_KEY, OBJECT_STORAGE_SECRET_KEY)",
+  });
+}
+
+/** Fails loudly at every use, and at nothing else. */
+function noObjects(reason: () => PlatformError): Objects {
+  const refuse = (): Promise<never> => Promise.reject(reason());
+  return {
+    put: refuse,
+    get: refuse,
+    head: refuse,
+    delete: refuse,
+    list: refuse,
+    presign: refuse,
+    ensureBucket: refuse,
+  };
+}
+
+export interface ObjectStorage {
+  readonly objects: Objects;
+  /** Of URLs to objects on the disk; undefined where S3 signs its own. */
+  readonly signer: UrlSigner | undefined;
+  /** Base URLs under which objects are reached as `<base>/<bucket>/<key>`. */
+  readonly endpoints: () => readonly string[];
+}
+
+/** The same at every start, so that a URL outlives the platform that signed it. */
+async function signingSecret(store: Store, clock: Clock): Promise<Uint8Array> {
+  const fresh = { secret: randomBytes(32).toString("base64") };
+  const kept = await store.settings.setIfAbsent("", "object-urls", fresh, new Date(clock.now()));
+  return Buffer.from(kept["secret"] as string, "base64");
+}
+
+/** Objects of `ctx.storage`: of the S3 service that is configured, else on the disk. `baseUrl` of :8060, once it listens. */
+export async function openObjects(
+  { storage }: Config,
+  {
+    dir,
+    store,
+    clock,
+    baseUrl,
+  }: {
+    readonly dir: DataDir;
+    readonly store: Store;
+    readonly clock: Clock;
+    readonly baseUrl: () => string;
+  },
+): Promise<ObjectStorage> {
+  if (storage.url !== undefined) {
+    const s3 = s3Of(storage);
+    const endpoint = storage.url.replace(/\/+$/, "");
+    return {
+      objects: s3 === undefined ? noObjects(missingCredentials) : openS3Objects({ clock }, s3),
+      signer: undefined,
+      endpoints: () => [endpoint],
+    };
+  }
+  const secret = await signingSecret(store, clock);
+  const endpoint = (): string => `${baseUrl()}/v1/objects`;
+  const current = (): UrlSigner => createUrlSigner({ baseUrl: endpoint(), secret });
+  const signer: UrlSigner = {
+    sign: (target, expiresAt) => current().sign(target, expiresAt),
+    verify: (method, url, now) => current().verify(method, url, now),
+  };
+  const objects = await openDiskObjects({ clock }, { directory: dir.objects, signer });
+  return { objects, signer, endpoints: () => [endpoint()] };
+}
+
+/** Source archives: in a bucket of their own where one is named, else on the disk. */
+export async function openBlobs(
+  { storage }: Config,
+  { dir, clock, signal }: { readonly dir: DataDir; readonly clock: Clock; readonly signal: AbortSignal },
+): Promise<Blobs> {
+  const { sourceBucket: bucket } = storage;
+  if (bucket === undefined) return openDiskBlobs({ directory: dir.blobs });
+  const s3 = s3Of(storage);
+  if (s3 === undefined) throw missingCredentials();
+  await openS3Objects({ clock }, s3).ensureBucket(bucket, signal);
+  return openS3Blobs({ clock }, { ...s3, bucket });
+}

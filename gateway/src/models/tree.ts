@@ -1,0 +1,153 @@
+import { createHash, randomBytes } from "node:crypto";
+import { chmod, link, mkdir, open, readFile, rename, rm, stat, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { refuse } from "../refuse.ts";
+import type { FoundModel, SourceFile } from "./source.ts";
+
+export interface ModelFile {
+  /** Relative to `path`, with slashes. */
+  readonly name: string;
+  readonly size: number;
+  /** In hex. */
+  readonly sha256: string;
+}
+
+/** A model on this machine: immutable, and readable by instances of any user. */
+export interface LocalModel {
+  /** Absolute directory. */
+  readonly path: string;
+  /** Of names, sizes and contents, in hex. */
+  readonly digest: string;
+  readonly files: readonly ModelFile[];
+}
+
+export interface ModelTrees {
+  /** What was taken in last from this place, if it had these stamps; undefined where nothing was, or it is gone. */
+  find(place: string, stamps: string | undefined): Promise<LocalModel | undefined>;
+  /** Takes a model in; nothing of it is seen before all of it is there. */
+  take(found: FoundModel, stamps: string, signal: AbortSignal): Promise<LocalModel>;
+}
+
+interface IndexEntry {
+  readonly place: string;
+  readonly stamps: string;
+  readonly digest: string;
+  readonly files: readonly ModelFile[];
+}
+
+const hex = (text: string): string => createHash("sha256").update(text).digest("hex");
+const ignoreExisting = (error: NodeJS.ErrnoException): void => {
+  if (error.code !== "EEXIST" && error.code !== "ENOTEMPTY") throw error;
+};
+
+function explain(error: unknown): unknown {
+  if ((error as NodeJS.ErrnoException).code !== "ENOSPC") return error;
+  return refuse("storage_full", "there is no room for the model on this machine's disk", { cause: error });
+}
+
+/** Writes a file as it comes and hashes it. Throws where it ends early or goes on for too long. */
+async function download(file: SourceFile, path: string, signal: AbortSignal): Promise<ModelFile> {
+  const hash = createHash("sha256");
+  let size = 0;
+  await using handle = await open(path, "wx", 0o444);
+  for await (const chunk of await file.open(signal)) {
+    signal.throwIfAborted();
+    hash.update(chunk);
+    size += chunk.length;
+    await handle.writeFile(chunk);
+  }
+  if (size !== file.size) {
+    throw refuse(
+      "unavailable",
+      `${file.name} has ${size} bytes instead of ${file.size}: it changed while it was read`,
+    );
+  }
+  await handle.sync();
+  return { name: file.name, size, sha256: hash.digest("hex") };
+}
+
+function digestOf(files: readonly ModelFile[]): string {
+  return hex(files.map(({ name, size, sha256 }) => `${name}\0${size}\0${sha256}\n`).join(""));
+}
+
+/** Every folder of these files, those above first; `.` is the model's own. */
+function foldersOf(files: readonly ModelFile[]): string[] {
+  const folders = new Set(["."]);
+  for (const { name } of files) {
+    const segments = name.split("/").slice(0, -1);
+    for (const i of segments.keys()) folders.add(segments.slice(0, i + 1).join("/"));
+  }
+  return [...folders].sort();
+}
+
+/** Models by content: files once by their hash, and a directory of links to them for each model. */
+export async function openModelTrees(root: string): Promise<ModelTrees> {
+  const places = {
+    blobs: join(root, "blobs"),
+    trees: join(root, "trees"),
+    index: join(root, "index"),
+    incoming: join(root, "incoming"),
+  };
+  await rm(places.incoming, { recursive: true, force: true });
+  for (const [name, path] of [["root", root], ...Object.entries(places)] as const) {
+    // Functions may pass through to what they were told of, but not look around.
+    const mode = name === "root" || name === "trees" ? 0o711 : 0o700;
+    await mkdir(path, { recursive: true, mode });
+    await chmod(path, mode);
+  }
+  const indexFile = (place: string): string => join(places.index, hex(place));
+  const fresh = (): string => join(places.incoming, randomBytes(12).toString("hex"));
+
+  const takeFile = async (file: SourceFile, signal: AbortSignal): Promise<ModelFile> => {
+    const temporary = fresh();
+    try {
+      const taken = await download(file, temporary, signal);
+      await chmod(temporary, 0o444);
+      await link(temporary, join(places.blobs, taken.sha256)).catch(ignoreExisting);
+      return taken;
+    } finally {
+      await rm(temporary, { force: true });
+    }
+  };
+  const makeTree = async (digest: string, files: readonly ModelFile[]): Promise<string> => {
+    const path = join(places.trees, digest);
+    const temporary = fresh();
+    for (const folder of foldersOf(files)) {
+      await mkdir(join(temporary, folder));
+      // Whatever the umask is.
+      await chmod(join(temporary, folder), 0o755);
+    }
+    for (const { name, sha256 } of files) await link(join(places.blobs, sha256), join(temporary, name));
+    await rename(temporary, path).catch(ignoreExisting);
+    await rm(temporary, { recursive: true, force: true });
+    return path;
+  };
+  const remember = async (entry: IndexEntry): Promise<void> => {
+    const temporary = fresh();
+    await writeFile(temporary, JSON.stringify(entry));
+    await rename(temporary, indexFile(entry.place));
+  };
+
+  return {
+    async find(place, stamps) {
+      const text = await readFile(indexFile(place), "utf8").catch(() => undefined);
+      if (text === undefined) return undefined;
+      const { digest, files, stamps: taken } = JSON.parse(text) as IndexEntry;
+      const path = join(places.trees, digest);
+      const there = (await stat(path).catch(() => undefined))?.isDirectory() ?? false;
+      return there && (stamps === undefined || stamps === taken) ? { path, digest, files } : undefined;
+    },
+    async take(found, stamps, signal) {
+      try {
+        const files: ModelFile[] = [];
+        for (const file of found.files) files.push(await takeFile(file, signal));
+        const digest = digestOf(files);
+        const path = await makeTree(digest, files);
+        await remember({ place: found.place, stamps, digest, files });
+        return { path, digest, files };
+      } catch (error) {
+        throw explain(error);
+      }
+    },
+  };
+}
