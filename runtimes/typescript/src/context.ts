@@ -25,25 +25,29 @@ export interface Trigger {
 export interface ContextInit {
   readonly data?: unknown;
   readonly headers?: RequestHeaders;
-  readonly trigger?: Trigger;
+  readonly trigger?: Trigger | (() => Trigger);
   readonly log?: Log;
   readonly body?: Uint8Array;
   readonly event?: CloudEvent | null;
   readonly batch?: readonly BatchItem[] | null;
   readonly method?: string;
   readonly path?: string;
-  readonly query?: URLSearchParams;
+  readonly query?: URLSearchParams | (() => URLSearchParams);
   readonly requestId?: string;
   readonly function?: string;
   readonly revision?: string;
   readonly org?: string;
-  /** Milliseconds left, asked for at every reading. */
-  readonly deadline?: () => number;
-  /** Asked for at the first reading. */
-  readonly signal?: () => AbortSignal;
-  /** Asked for at the first use. */
-  readonly services?: () => Services;
-  readonly accept?: () => Promise<WebSocketConnection>;
+  readonly live?: Live;
+}
+
+/** What a context asks for only when it is read. */
+export interface Live {
+  /** Milliseconds left. */
+  deadline(): number;
+  signal(): AbortSignal;
+  /** Asked for once. */
+  services(): Services;
+  accept(): Promise<WebSocketConnection>;
 }
 
 const DEFAULT_TIMEOUT_MS = 60_000;
@@ -56,7 +60,6 @@ export class Context {
    */
   readonly data: unknown;
   readonly headers: RequestHeaders;
-  readonly trigger: Trigger;
   /** Lines of the function's log; they carry the request id. */
   readonly log: Log;
   /** The bytes of the body as sent. */
@@ -68,15 +71,13 @@ export class Context {
   readonly method: string;
   /** Without the query. */
   readonly path: string;
-  readonly query: URLSearchParams;
   readonly requestId: string;
   readonly function: string;
   readonly revision: string;
   readonly org: string;
-  readonly #deadline: () => number;
-  readonly #signal: () => AbortSignal;
-  readonly #makeServices: () => Services;
-  readonly #accept: () => Promise<WebSocketConnection>;
+  readonly #live: Live;
+  #trigger: Trigger | (() => Trigger) | undefined;
+  #query: URLSearchParams | (() => URLSearchParams) | undefined;
   #services: Services | undefined;
 
   constructor(init: ContextInit = {}) {
@@ -87,27 +88,34 @@ export class Context {
     this.batch = init.batch ?? null;
     this.method = init.method ?? "POST";
     this.path = init.path ?? "/";
-    this.query = init.query ?? new URLSearchParams();
-    this.trigger = init.trigger ?? httpTrigger(this.path);
     this.log = init.log ?? consoleLog;
     this.requestId = init.requestId ?? "";
     this.function = init.function ?? "";
     this.revision = init.revision ?? "";
     this.org = init.org ?? "";
-    this.#deadline = init.deadline ?? countDown(DEFAULT_TIMEOUT_MS);
-    this.#signal = init.signal ?? neverAborted();
-    this.#makeServices = init.services ?? noServices;
-    this.#accept = init.accept ?? noUpgrade;
+    this.#trigger = init.trigger;
+    this.#query = init.query;
+    this.#live = init.live ?? alone();
+  }
+
+  get trigger(): Trigger {
+    if (typeof this.#trigger !== "object") this.#trigger = this.#trigger?.() ?? httpTrigger(this.path);
+    return this.#trigger;
+  }
+
+  get query(): URLSearchParams {
+    if (typeof this.#query !== "object") this.#query = this.#query?.() ?? new URLSearchParams();
+    return this.#query;
   }
 
   /** Milliseconds left before the platform gives up on this call; 0 once it has. */
   get deadline(): number {
-    return this.#deadline();
+    return this.#live.deadline();
   }
 
   /** Aborts at the deadline, and when the caller goes away. Hand it to `fetch` and to everything that waits. */
   get signal(): AbortSignal {
-    return this.#signal();
+    return this.#live.signal();
   }
 
   /** The function's own keys and values. */
@@ -135,11 +143,11 @@ export class Context {
 
   /** Answers a WebSocket upgrade and gives the socket. Throws where the call is no such upgrade. */
   accept(): Promise<WebSocketConnection> {
-    return this.#accept();
+    return this.#live.accept();
   }
 
   #platform(): Services {
-    return (this.#services ??= this.#makeServices());
+    return (this.#services ??= this.#live.services());
   }
 }
 
@@ -147,18 +155,16 @@ function httpTrigger(path: string): Trigger {
   return { type: "http", source: path, timestamp: new Date().toISOString(), id: "", attempt: 1 };
 }
 
-function countDown(ms: number): () => number {
-  const end = performance.now() + ms;
-  return () => Math.max(0, end - performance.now());
-}
-
-function neverAborted(): () => AbortSignal {
+/** A context that no server made. */
+function alone(): Live {
+  const end = performance.now() + DEFAULT_TIMEOUT_MS;
   const controller = new AbortController();
-  return () => controller.signal;
-}
-
-function noUpgrade(): Promise<never> {
-  return Promise.reject(new Error("ctx.accept() needs a WebSocket upgrade, and this call is none"));
+  return {
+    deadline: () => Math.max(0, end - performance.now()),
+    signal: () => controller.signal,
+    services: noServices,
+    accept: () => Promise.reject(new Error("ctx.accept() needs a WebSocket upgrade, and this call is none")),
+  };
 }
 
 /**

@@ -44,9 +44,9 @@ export function isDeclaredLonger(request: IncomingMessage, limit: number): boole
 export function parseData(
   body: Uint8Array,
   contentType: string | undefined,
-  query: URLSearchParams,
+  query: () => URLSearchParams,
 ): { readonly data: unknown } | { readonly invalid: string } {
-  if (body.byteLength === 0) return { data: queryMap(query) };
+  if (body.byteLength === 0) return { data: queryMap(query()) };
   const declared = contentType === undefined || contentType === "" ? undefined : mediaType(contentType);
   const json = declared === "application/json" || declared?.endsWith("+json") === true;
   const text = decodeText(body);

@@ -1,6 +1,6 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
 import { inspect } from "node:util";
-import { Context } from "../context.ts";
+import { Context, type Live, type Trigger } from "../context.ts";
 import type { CallIdentity } from "../gateway/http-gateway.ts";
 import type { Services } from "../gateway/services.ts";
 import { RequestHeaders } from "../request-headers.ts";
@@ -40,6 +40,8 @@ export interface Calls {
   readonly services: (call: CallIdentity) => Services;
   /** The value of `X-Function-Cold-Start` for the first answer of the process; undefined for every other. */
   readonly takeColdStart: () => string | undefined;
+  /** Called once for every call, when its connection has no more to do with it. */
+  readonly ended: () => void;
   /** The sockets that are open now. */
   readonly sockets: Set<ServerSocket>;
 }
@@ -50,7 +52,7 @@ const NOTHING_SAID: Said = { data: null, event: null, batch: null };
 const NO_BYTES = new Uint8Array(0);
 
 /** One call from its request head to the end of the handler. */
-export class Call {
+export class Call implements Live {
   readonly #calls: Calls;
   readonly #request: IncomingMessage;
   readonly #response: ServerResponse;
@@ -81,7 +83,7 @@ export class Call {
     this.#deadlineMs = readDeadline(request, calls.timeoutMs);
     this.#deadlineAt = ticks() + this.#deadlineMs;
     this.#timer = startTimer(() => this.#expire(), this.#deadlineMs);
-    response.on("close", () => this.#closed());
+    (upgrade?.socket ?? response).on("close", () => this.#closed());
     if (calls.streamed) this.#enter(undefined);
     else
       readBody(request, calls.maxBodyBytes, {
@@ -127,9 +129,10 @@ export class Call {
 
   #context(body: Uint8Array | undefined): Context | undefined {
     const { path, query: text } = this.#target;
-    const query = new SearchParams(text);
     const { headers } = this.#request;
-    const trigger = readTrigger(this.#request, path, nowMs());
+    const arrivedMs = nowMs();
+    const query = (): URLSearchParams => new SearchParams(text);
+    const trigger = (): Trigger => readTrigger(this.#request, path, arrivedMs);
     const said = body === undefined ? NOTHING_SAID : readPayload({ body, headers, query, trigger });
     if ("invalid" in said) {
       this.#fail("bad_request", `the body cannot be read: ${said.invalid}`);
@@ -151,24 +154,25 @@ export class Call {
       function: identity.function,
       revision: identity.revision,
       org: identity.org,
-      deadline: () => Math.max(0, this.#deadlineAt - ticks()),
-      signal: () => this.#signal(),
-      services: () => this.#services(),
-      accept: () => this.#accept(),
+      live: this,
     });
   }
 
-  #services(): Services {
+  deadline(): number {
+    return Math.max(0, this.#deadlineAt - ticks());
+  }
+
+  services(): Services {
     return this.#calls.services({
       requestId: this.#requestId,
       traceparent: header(this.#request, "traceparent"),
       tracestate: header(this.#request, "tracestate"),
-      signal: this.#signal(),
+      signal: this.signal(),
     });
   }
 
   // Made on demand: few handlers ask for it, and it costs more than the rest of the context.
-  #signal(): AbortSignal {
+  signal(): AbortSignal {
     if (this.#controller === undefined) {
       this.#controller = new Controller();
       if (this.#cancelled !== undefined) this.#controller.abort(this.#cancelled);
@@ -177,7 +181,7 @@ export class Call {
   }
 
   // Async so that every refusal is a rejection.
-  async #accept(): Promise<WebSocketConnection> {
+  async accept(): Promise<WebSocketConnection> {
     if (this.#upgrade === undefined) throw new Error("ctx.accept() needs a WebSocket upgrade");
     const gone = (): void => this.#gone();
     const socket = this.#upgrade.accept(this.#headers(), gone);
@@ -276,7 +280,8 @@ export class Call {
 
   /** The answer is out, or the connection is gone. */
   #closed(): void {
-    if (!this.#response.writableFinished) this.#gone();
+    if (this.#webSocket === undefined && !this.#response.writableFinished) this.#gone();
+    this.#calls.ended();
   }
 
   #gone(): void {

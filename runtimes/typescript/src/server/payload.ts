@@ -15,8 +15,8 @@ export interface Incoming {
   readonly body: Uint8Array;
   /** Lower-case names. */
   readonly headers: Readonly<Record<string, string | readonly string[] | undefined>>;
-  readonly query: URLSearchParams;
-  readonly trigger: Trigger;
+  readonly query: () => URLSearchParams;
+  readonly trigger: () => Trigger;
 }
 
 class Malformed extends Error {}
@@ -32,9 +32,9 @@ export function readPayload(incoming: Incoming): Said | { readonly invalid: stri
   try {
     if (type === "application/cloudevents+json") return structured(parseBody(body));
     if (type === "application/cloudevents-batch+json")
-      return batchOf(eventItems(parseBody(body), incoming.trigger));
+      return batchOf(eventItems(parseBody(body), incoming.trigger()));
     if (type === "application/vnd.hanzo.batch+json")
-      return batchOf(ownItems(parseBody(body), incoming.trigger));
+      return batchOf(ownItems(parseBody(body), incoming.trigger()));
   } catch (error) {
     if (error instanceof Malformed) return { invalid: error.message };
     throw error;
@@ -103,7 +103,7 @@ function decodeData(base64: unknown, contentType: unknown): unknown {
   )
     throw new Malformed('"data_base64" is no base64');
   const type = typeof contentType === "string" ? contentType : undefined;
-  const parsed = parseData(Buffer.from(base64, "base64"), type, new SearchParams());
+  const parsed = parseData(Buffer.from(base64, "base64"), type, () => new SearchParams());
   if ("invalid" in parsed)
     throw new Malformed(`"data_base64" is declared JSON but does not parse: ${parsed.invalid}`);
   return parsed.data;

@@ -120,6 +120,10 @@ export class Runtime {
       services: servicesOf(assignment),
       takeColdStart: () => this.#takeColdStart(),
       sockets: this.#sockets,
+      ended: () => {
+        this.#running -= 1;
+        if (this.#running === 0) this.#idle?.();
+      },
     };
   }
 
@@ -171,10 +175,6 @@ export class Runtime {
       return;
     }
     this.#running += 1;
-    (upgrade?.socket ?? response).on("close", () => {
-      this.#running -= 1;
-      if (this.#running === 0) this.#idle?.();
-    });
     void new Call(this.#calls, request, response, upgrade);
   }
 
