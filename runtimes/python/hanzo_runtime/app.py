@@ -14,7 +14,7 @@ import socket
 import stat
 import sys
 import threading
-import time
+from time import CLOCK_BOOTTIME, clock_gettime, monotonic
 from typing import Any
 
 from .connection import Connection
@@ -29,10 +29,22 @@ _FLUSH_S = 2.0
 
 
 class Loop(asyncio.SelectorEventLoop):
-    """Carries context variables, and with them the request id, into the threads of ``run_in_executor`` too."""
+    """Carries context variables, and with them the request id, into the threads of ``run_in_executor`` too; stands on
+    nothing that user code can patch."""
+
+    def time(self) -> float:
+        return monotonic()
 
     def run_in_executor(self, executor: Any, func: Any, *args: Any) -> Any:
         return super().run_in_executor(executor, contextvars.copy_context().run, func, *args)
+
+
+class Listener(socket.socket):
+    """Takes connections also after user code has replaced ``socket.socket``."""
+
+    def accept(self, _made: type[socket.socket] = socket.socket) -> tuple[socket.socket, Any]:
+        fd, address = self._accept()  # type: ignore[attr-defined]
+        return _made(self.family, self.type, self.proto, fileno=fd), address
 
 
 def main() -> None:
@@ -55,14 +67,16 @@ def listen(settings: Settings) -> socket.socket:
     if settings.port is None or settings.port > 65535:
         raise ValueError("neither HANZO_FN_SOCKET nor a PORT is set")
     if not settings.host and socket.has_dualstack_ipv6():
-        return socket.create_server(("", settings.port), family=socket.AF_INET6, backlog=1024, dualstack_ipv6=True)
-    family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
-    return socket.create_server((settings.host, settings.port), family=family, backlog=1024)
+        made = socket.create_server(("", settings.port), family=socket.AF_INET6, backlog=1024, dualstack_ipv6=True)
+    else:
+        family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
+        made = socket.create_server((settings.host, settings.port), family=family, backlog=1024)
+    return Listener(fileno=made.detach())
 
 
 def _listen_unix(path: str) -> socket.socket:
     """The path appears when connections are taken, so that whoever waits for it need not try again."""
-    listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    listener = Listener(socket.AF_UNIX, socket.SOCK_STREAM)
     first = path + "~"
     for stale in (first, path):
         try:
@@ -194,7 +208,7 @@ def _age_ms() -> float:
     try:
         with open("/proc/self/stat", "rb") as file:
             ticks = int(file.read().rpartition(b")")[2].split()[19])
-        return max(0.0, (time.clock_gettime(time.CLOCK_BOOTTIME) - ticks / os.sysconf("SC_CLK_TCK")) * 1000)
+        return max(0.0, (clock_gettime(CLOCK_BOOTTIME) - ticks / os.sysconf("SC_CLK_TCK")) * 1000)
     except (OSError, ValueError, IndexError, AttributeError):
         return 0.0
 

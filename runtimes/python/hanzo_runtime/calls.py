@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-import os
-import time
 from collections import deque
+from os import urandom
+from time import time
 from typing import TYPE_CHECKING, Any
 
 from .http1 import Request
@@ -26,7 +26,7 @@ _BASE32 = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
 
 def new_request_id() -> str:
     """``req_`` and a ULID."""
-    number = (int(time.time() * 1000) << 80) | int.from_bytes(os.urandom(10), "big")
+    number = (int(time() * 1000) << 80) | int.from_bytes(urandom(10), "big")
     return "req_" + "".join(_BASE32[(number >> shift) & 31] for shift in range(125, -1, -5))
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import socket
 import struct
-import threading
+from threading import Event
 from typing import TYPE_CHECKING
 
 from hanzo.functions.errors import BodyError
@@ -55,7 +55,7 @@ class Connection(asyncio.Protocol):
         self.write_paused = False
         self._writable: asyncio.Future[None] | None = None
         # Set when a worker thread may write on; made by the first that has to wait.
-        self.gate: threading.Event | None = None
+        self.gate: Event | None = None
 
     # -- from the transport
 
@@ -157,11 +157,11 @@ class Connection(asyncio.Protocol):
         if head.startswith(b"\r\n"):
             head = head.lstrip(b"\r\n")
         request = parse_head(head)
+        self._request = request
         streamed = request.length != 0 and self._server.takes_stream(request)
         limit = UNBOUNDED if streamed else self._server.max_body_bytes
         if request.length > limit:
             raise too_large(limit)
-        self._request = request
         if request.length < 0:
             self._chunks = ChunkedBody(limit)
         else:
@@ -274,7 +274,8 @@ class Connection(asyncio.Protocol):
 
     def _refuse(self, refused: Refused) -> None:
         self._closing = True
-        body = error_body(refused.status, refused.error, refused.msg, "")
+        request_id = self._request.headers.get("x-request-id", "") if self._request is not None else ""
+        body = error_body(refused.status, refused.error, refused.msg, request_id)
         fields = (
             f"content-type: application/json\r\ncontent-length: {len(body)}\r\n"
             f"x-function-error: {refused.error}\r\nconnection: close\r\n"
@@ -364,6 +365,11 @@ class Connection(asyncio.Protocol):
             self._transport.abort()
         else:
             self._transport.close()
+
+    def give_up_body(self, call: Call) -> None:
+        """Whoever sends the rest of the call's body sends it in vain: the answer ends the connection."""
+        if self.call is call and self._incoming is not None and self._request is not None:
+            self._request.keep_alive = False
 
     def _ends(self, request: Request) -> bool:
         if not request.keep_alive or self._server.draining:
@@ -461,9 +467,9 @@ class Connection(asyncio.Protocol):
                 self._writable = self._server.loop.create_future()
             await asyncio.shield(self._writable)
 
-    def make_gate(self) -> threading.Event:
+    def make_gate(self) -> Event:
         if self.gate is None:
-            self.gate = threading.Event()
+            self.gate = Event()
         return self.gate
 
     def open_gate(self) -> None:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-import json
+from json import JSONEncoder
+
+_dumps = JSONEncoder(separators=(",", ":")).encode
 
 
 def error_body(
@@ -23,4 +25,4 @@ def error_body(
         body["revision"] = revision
     if hint and function:
         body["next"] = f"hanzo-fn logs {function} --request-id {request_id}"
-    return json.dumps(body, separators=(",", ":")).encode()
+    return _dumps(body).encode()

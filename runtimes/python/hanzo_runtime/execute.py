@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import contextvars
-import inspect
 from collections import deque
 from collections.abc import Callable
 from functools import partial
+from inspect import isawaitable
 from time import monotonic
 from typing import Any
 
@@ -175,7 +175,7 @@ class Executor:
                 value = self.entry.call(await self._in_worker(call, partial(self._context, call)))
             else:
                 value = self._invoke(call)
-            if inspect.isawaitable(value):
+            if isawaitable(value):
                 value = await value
             if call.socket is not None:
                 call.socket.finish(1000)
@@ -187,6 +187,8 @@ class Executor:
             self._end(call)
 
     async def _answer(self, call: Call, answer: Whole | Stream) -> None:
+        if self._is_late(call):
+            return
         if isinstance(answer, Whole):
             self._send(call, answer)
         elif call.request.method == "HEAD":
@@ -201,7 +203,7 @@ class Executor:
         close = getattr(answer.source, "aclose" if answer.is_async else "close", None)
         if close is not None:
             closing = close()
-            if inspect.isawaitable(closing):
+            if isawaitable(closing):
                 await closing
 
     async def _stream(self, call: Call, stream: Stream) -> None:
@@ -241,7 +243,7 @@ class Executor:
     def _work(self, call: Call) -> Any:
         """Returns an answer that is ready to be sent, a value that the loop has to go on with, or None."""
         value = self._invoke(call)
-        if inspect.isawaitable(value):
+        if isawaitable(value):
             return value
         answer = encode(value, self.identity.function)
         if isinstance(answer, Stream) and not answer.is_async and call.request.method != "HEAD":
@@ -256,6 +258,10 @@ class Executor:
         call.job = None
         if error is not None:
             self._failed(call, error)
+        elif self._is_late(call):
+            close = getattr(result, "close", None)
+            if close is not None:
+                close()
         elif isinstance(result, Whole):
             self._send(call, result)
         elif result is not None:
@@ -298,6 +304,12 @@ class Executor:
 
     # -- the way out, on the loop's thread
 
+    def _is_late(self, call: Call) -> bool:
+        """Whether the deadline passed while the handler held up the loop, which could not tell it so."""
+        if call.cancelled is None and not call.answered and call.deadline_at <= monotonic():
+            self.expired(call)
+        return call.cancelled is not None
+
     def _send(self, call: Call, answer: Whole) -> None:
         if not call.answered:
             call.answered = True
@@ -335,6 +347,7 @@ class Executor:
             elif call.answered:
                 call.connection.cut(call)
             else:
+                call.connection.give_up_body(call)
                 msg = f"the handler did not answer within {call.timeout_ms} ms"
                 self.send_error(call, 504, "timeout", msg, hint=True)
         call.cancel(TimeoutError)
@@ -343,7 +356,8 @@ class Executor:
         if isinstance(error, SystemExit):
             self._exit(error)
             return
-        if call.cancelled is not None:
+        # What waits for the platform gives up at the deadline by itself, perhaps a moment before the loop's timer.
+        if call.cancelled is not None or (isinstance(error, TimeoutError) and self._is_late(call)):
             return
         if isinstance(error, BodyError) and call.incoming is not None and not call.answered:
             self.send_error(call, 400, "bad_request", f"the body cannot be read: {error}")

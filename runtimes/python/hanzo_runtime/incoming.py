@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-import threading
+from _thread import get_ident
 from collections import deque
 from collections.abc import Callable
 from functools import partial
@@ -102,7 +102,7 @@ class BlockingIncoming(Incoming):
         self._post = post
         self._taken = 0
         self._error: BaseException | None = None
-        self._loop_thread = threading.get_ident()
+        self._loop_thread = get_ident()
 
     def _put(self, item: Item) -> None:
         self._queue.put(item)
@@ -114,7 +114,7 @@ class BlockingIncoming(Incoming):
     def _take(self) -> bytes:
         if self._error is not None:
             raise self._error
-        if threading.get_ident() == self._loop_thread:
+        if get_ident() == self._loop_thread:
             raise RuntimeError("this body blocks: read it in the handler's own thread, or make the handler async def")
         if self.wants_continue:
             self._post(self.wanted)

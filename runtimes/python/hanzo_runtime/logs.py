@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import contextvars
-import json
-import time
+from json import JSONEncoder
 from json.encoder import encode_basestring
+from time import gmtime, strftime, time
 from typing import Any
 
 from .pipe import LinePipe
@@ -106,10 +106,10 @@ class LogSink:
         return "".join(parts).encode("utf-8", "backslashreplace")
 
     def _now(self) -> str:
-        now = time.time()
+        now = time()
         second = int(now)
         if second != self._second:
-            self._stamp = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(second))
+            self._stamp = strftime("%Y-%m-%dT%H:%M:%S", gmtime(second))
             self._second = second
         return f"{self._stamp}.{int((now - second) * 1000):03d}Z"
 
@@ -129,7 +129,7 @@ def _cut(msg: str) -> tuple[str, int]:
 def _encode_fields(fields: dict[str, Any]) -> str:
     """Whatever the fields hold, the line stays JSON."""
     try:
-        return json.dumps(fields, ensure_ascii=False, allow_nan=False, separators=(",", ":"), default=_plain)
+        return _dumps(fields)
     except Exception:
         pairs = (f"{encode_basestring(str(name))}:{encode_basestring(_plain(value))}" for name, value in fields.items())
         return "{" + ",".join(pairs) + "}"
@@ -140,3 +140,6 @@ def _plain(value: object) -> str:
         return str(value)
     except Exception:
         return f"<{type(value).__name__}>"
+
+
+_dumps = JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",", ":"), default=_plain).encode

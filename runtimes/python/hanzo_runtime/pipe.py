@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import _thread
 import os
-import select
 import stat
-import threading
-import time
+from _thread import get_ident, start_new_thread
 from collections import deque
+from os import write
+from select import POLLOUT, poll
+from threading import Condition, Lock
+from time import monotonic
 
 from .workers import job_here
 
@@ -25,17 +26,17 @@ class LinePipe:
     def __init__(self, fd: int, dropped_line) -> None:
         self._fd = fd
         self._dropped_line = dropped_line
-        self._poll = select.poll()
-        self._poll.register(fd, select.POLLOUT)
+        self._poll = poll()
+        self._poll.register(fd, POLLOUT)
         # A pipe that is writable takes a page without blocking; other files take what one write is likely to carry.
         self._step = 4096 if stat.S_ISFIFO(os.fstat(fd).st_mode) else 65536
-        self.loop_thread = _thread.get_ident()
+        self.loop_thread = get_ident()
         self._reset()
         os.register_at_fork(after_in_child=self._reset)
 
     def _reset(self) -> None:
-        self._lock = threading.Lock()
-        self._room = threading.Condition(self._lock)
+        self._lock = Lock()
+        self._room = Condition(self._lock)
         self._backlog: deque[bytes] = deque()
         self._backlog_bytes = 0
         self._flushing = False
@@ -63,7 +64,7 @@ class LinePipe:
                 if rest is not None:
                     self._queue(rest)
                     self._flushing = True
-                    _thread.start_new_thread(self._flush_backlog, ())
+                    start_new_thread(self._flush_backlog, ())
 
     def _queue(self, data: bytes) -> None:
         self._backlog.append(data)
@@ -76,7 +77,7 @@ class LinePipe:
             while at < len(line):
                 if not self._poll.poll(0):
                     return line[at:]
-                at += os.write(self._fd, line[at : at + self._step] if at or len(line) > self._step else line)
+                at += write(self._fd, line[at : at + self._step] if at or len(line) > self._step else line)
         except BlockingIOError:
             return line[at:]
         except OSError:
@@ -86,7 +87,7 @@ class LinePipe:
     def _make_room(self) -> bool:
         if self._backlog_bytes < _MAX_BACKLOG:
             return True
-        hold = _HOLD_LOOP_S if _thread.get_ident() == self.loop_thread else _HOLD_THREAD_S
+        hold = _HOLD_LOOP_S if get_ident() == self.loop_thread else _HOLD_THREAD_S
         if self._dropped:
             hold = 0.0 if hold == _HOLD_LOOP_S else hold
         return self._room.wait_for(lambda: self._backlog_bytes < _MAX_BACKLOG, hold)
@@ -112,22 +113,22 @@ class LinePipe:
         view = memoryview(data)
         while view:
             try:
-                view = view[os.write(self._fd, view[:65536]) :]
+                view = view[write(self._fd, view[:65536]) :]
             except BlockingIOError:
                 self._poll_blocking()
             except OSError:
                 return
 
     def _poll_blocking(self) -> None:
-        poll = select.poll()
-        poll.register(self._fd, select.POLLOUT)
-        poll.poll()
+        writable = poll()
+        writable.register(self._fd, POLLOUT)
+        writable.poll()
 
     def flush(self, timeout: float) -> None:
         """Waits until every line is written, at most so many seconds."""
-        deadline = time.monotonic() + timeout
+        deadline = monotonic() + timeout
         if self._lock.acquire(timeout=timeout):
             try:
-                self._room.wait_for(lambda: not self._flushing, max(0.0, deadline - time.monotonic()))
+                self._room.wait_for(lambda: not self._flushing, max(0.0, deadline - monotonic()))
             finally:
                 self._lock.release()

@@ -5,9 +5,9 @@ from __future__ import annotations
 import asyncio
 import contextvars
 import json
-import time
 from _operator import _compare_digest  # type: ignore[attr-defined]
 from collections.abc import Callable
+from time import monotonic, perf_counter
 from typing import Any
 
 from hanzo.functions._gateway import Gateway, Host
@@ -71,7 +71,7 @@ class Server:
         if path.startswith(_CONTROL):
             self._control(connection, request, path)
             return
-        call = Call(request, connection, path, query, self._identity.timeout_ms, time.monotonic())
+        call = Call(request, connection, path, query, self._identity.timeout_ms, monotonic())
         call.incoming = incoming
         connection.call = call
         if self.draining:
@@ -145,7 +145,7 @@ class Server:
         is imported. The thread counts as one with this event loop, for modules that ask for the current one.
         """
         self.state = "loading"
-        started = time.perf_counter()
+        started = perf_counter()
         context = contextvars.Context()
 
         def work() -> Entry:
@@ -185,7 +185,7 @@ class Server:
             self.state = "ready"
         else:
             self.state = "failed"
-        load_ms = round((time.perf_counter() - started) * 1000, 1)
+        load_ms = round((perf_counter() - started) * 1000, 1)
         if self.state == "ready":
             self._executor.cold_start = f"x-function-cold-start: boot={self.boot_ms:.1f}, load={load_ms:.1f}\r\n"
         loaded(load_ms, error)

@@ -133,6 +133,14 @@ def _level(number: int) -> str:
 
 def trace_of(error: BaseException) -> str:
     """The trace as Python prints it, without the frames of this server and of the import machinery."""
+    try:
+        return _trace(error)
+    except Exception:
+        # What prints traces is patched by user code, or fails on its exception.
+        return f"{type(error).__name__} (its trace cannot be shown)"
+
+
+def _trace(error: BaseException) -> str:
     shown = traceback.TracebackException.from_exception(error)
     own = os.path.dirname(__file__) + os.sep
     seen: set[int] = set()

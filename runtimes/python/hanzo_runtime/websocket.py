@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Union
 
 from hanzo.functions.websocket import Message, WebSocket, WebSocketClosed
 
-from .http1 import Refused, Request
+from .http1 import Request
 
 if TYPE_CHECKING:
     from .calls import Call
@@ -55,18 +55,18 @@ def _has(text: str, option: str) -> bool:
 
 
 def handshake(request: Request, subprotocol: str | None) -> str:
-    """The header lines of the 101. Raises Refused for a request that is no handshake, ValueError for a subprotocol that
-    the client does not offer."""
+    """The header lines of the 101. Raises RuntimeError for a request that is no handshake of version 13, ValueError for
+    a subprotocol that the client does not offer."""
     headers = request.headers
     if headers.get("sec-websocket-version") != "13":
-        raise Refused(426, "bad_request", "the only version of WebSocket is 13")
+        raise RuntimeError("ctx.accept(): the client does not speak version 13 of WebSocket")
     key = headers.get("sec-websocket-key", "")
     try:
         good = len(b64decode(key, validate=True)) == 16
     except ValueError:
         good = False
     if not good:
-        raise Refused(400, "bad_request", "the sec-websocket-key is not 16 bytes of base64")
+        raise RuntimeError("ctx.accept(): the sec-websocket-key of the request is not 16 bytes of base64")
     accept = b64encode(hashlib.sha1(key.encode() + _GUID, usedforsecurity=False).digest()).decode()
     fields = f"upgrade: websocket\r\nconnection: Upgrade\r\nsec-websocket-accept: {accept}\r\n"
     if subprotocol is not None:

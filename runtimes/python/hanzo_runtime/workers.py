@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import ctypes
 import threading
+from _thread import get_ident, start_new_thread
 from collections.abc import Callable
 from queue import SimpleQueue
+from threading import Lock, Thread
 from typing import Any
 
 _raise_in_thread = ctypes.pythonapi.PyThreadState_SetAsyncExc
@@ -62,7 +64,7 @@ class Job:
         try:
             try:
                 _here.job = self
-                self._thread = threading.get_ident()
+                self._thread = get_ident()
                 self.lower_shield()
                 result = self._work()
                 self.shielded = True
@@ -88,7 +90,7 @@ class Workers:
         self.keep = 1
         self._jobs: SimpleQueue[Job] = SimpleQueue()
         self._idle = 0
-        self._lock = threading.Lock()
+        self._lock = Lock()
 
     def submit(self, job: Job) -> None:
         with self._lock:
@@ -96,7 +98,11 @@ class Workers:
                 self._idle -= 1
                 self._jobs.put(job)
                 return
-        threading.Thread(target=self._serve, args=(job,), name="hanzo-call", daemon=True).start()
+        try:
+            Thread(target=self._serve, args=(job,), name="hanzo-call", daemon=True).start()
+        except Exception:
+            # The module may be patched by user code; what it stands on is not.
+            start_new_thread(self._serve, (job,))
 
     def _serve(self, job: Job) -> None:
         while True:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import http.server
 import os
+import socket
 import socketserver
 import sys
 import threading
@@ -19,7 +20,10 @@ TOKEN = "token-of-the-instance"
 
 class _Handler(http.server.BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
-    disable_nagle_algorithm = True
+
+    def setup(self) -> None:
+        self.disable_nagle_algorithm = self.request.family == socket.AF_INET
+        super().setup()
 
     def address_string(self) -> str:
         return "peer"

@@ -5,9 +5,10 @@
 """
 
 from .body import AsyncBody, Body
-from .context import AsyncContext, Context, Headers, TriggerInfo
+from .context import AsyncContext, Context, TriggerInfo
 from .errors import BodyError, GatewayError
 from .event import BatchItem, Event
+from .headers import Headers
 from .logger import Logger
 from .response import Response
 from .websocket import WebSocket, WebSocketClosed

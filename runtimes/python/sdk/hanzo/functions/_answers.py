@@ -10,7 +10,7 @@ from functools import partial
 from typing import Any
 
 from .event import STRUCTURED, complete, header_of, is_json
-from .response import Response
+from .response import NO_DATA, Response
 
 _dumps = json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode
 _dumps_ascii = json.JSONEncoder(ensure_ascii=True, allow_nan=False, separators=(",", ":")).encode
@@ -157,31 +157,26 @@ def _encode_response(response: Response, function: str) -> Whole | Stream:
 def _encode_event(status: int, fields: str, event: Any, function: str) -> Whole:
     """A CloudEvent in binary or structured mode; the contract, section 8."""
     attributes = complete(event.attributes, function)
+    data, given = event.data, event.data is not NO_DATA
+    raw = isinstance(data, (bytes, bytearray, memoryview))
+    content_type = attributes.get("datacontenttype")
+    as_it_is = raw or (isinstance(data, str) and content_type is not None and not is_json(content_type))
+    if given and not as_it_is and content_type is None:
+        content_type = attributes["datacontenttype"] = JSON
     if event.mode == "structured":
-        return Whole(status, f"content-type: {STRUCTURED}\r\n{fields}", _structured(attributes, event.data))
-    content_type = attributes.pop("datacontenttype", None)
+        if raw:
+            attributes["data_base64"] = b64encode(data).decode("ascii")
+        elif given:
+            attributes["data"] = data
+        return Whole(status, f"content-type: {STRUCTURED}\r\n{fields}", encode_json(attributes))
+    attributes.pop("datacontenttype", None)
     lines = [f"ce-{name}: {header_of(value)}\r\n" for name, value in attributes.items()]
-    own_type, body = _event_body(event.data, content_type)
-    content_type = content_type or own_type
-    if content_type:
+    if content_type is not None:
         if not _VALUE.fullmatch(content_type):
             raise BadAnswer("the datacontenttype of the event holds a control character")
         lines.append(f"content-type: {content_type}\r\n")
+    body = b"" if not given else (bytes(data) if raw else _utf8(data)) if as_it_is else encode_json(data)
     return Whole(status, "".join(lines) + fields, body)
-
-
-def _event_body(data: Any, content_type: str | None) -> tuple[str, bytes]:
-    if isinstance(data, (bytes, bytearray, memoryview)):
-        return BYTES, bytes(data)
-    if content_type is not None and is_json(content_type):
-        return JSON, encode_json(data)
-    return ("", b"") if data is None else _encode_plain(data)
-
-
-def _structured(attributes: dict[str, Any], data: Any) -> bytes:
-    if isinstance(data, (bytes, bytearray, memoryview)):
-        return encode_json({**attributes, "data_base64": b64encode(data).decode("ascii")})
-    return encode_json(attributes if data is None else {**attributes, "data": data})
 
 
 def _check_source(source: Any) -> None:

@@ -7,7 +7,7 @@ from typing import Any
 from urllib.parse import parse_qsl
 
 from ._http1 import Refused
-from .context import Context, Headers, Query, TriggerInfo
+from .context import Context, Query, TriggerInfo
 from .event import (
     BATCH,
     PLATFORM_BATCH,
@@ -20,6 +20,7 @@ from .event import (
     open_event_batch,
     open_platform_batch,
 )
+from .headers import Headers
 
 _ENVELOPES = frozenset((STRUCTURED, BATCH, PLATFORM_BATCH))
 
@@ -113,7 +114,10 @@ def _open(context: Context, content_type: str, body: bytes) -> None:
         if kind == STRUCTURED:
             context.event, context.data = open_event(value, _data_of)
             return
-        items = open_platform_batch(value) if kind == PLATFORM_BATCH else open_event_batch(value, _data_of)
+        if kind == PLATFORM_BATCH:
+            items = open_platform_batch(value, context.trigger)
+        else:
+            items = open_event_batch(value, _data_of, context.trigger)
     except EventInvalid as error:
         raise Refused(400, "bad_request", str(error)) from None
     context.batch = items

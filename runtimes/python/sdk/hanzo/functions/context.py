@@ -2,56 +2,28 @@
 
 from __future__ import annotations
 
-import time
 from asyncio import _get_running_loop
-from collections.abc import Awaitable, Callable, Iterator, Mapping
+from collections.abc import Awaitable, Callable, Mapping
+from time import monotonic, time
 from typing import TYPE_CHECKING, Any, Union
 
 from .event import BatchItem, Event, now
+from .headers import Headers
+from .kv import KV, AsyncKV
 from .logger import Logger
+from .model import AsyncModel, get_model, get_model_async
+from .publish import publish, publish_async
+from .storage import AsyncStorage, Storage
 
 if TYPE_CHECKING:
     from ._gateway import Host
-    from .kv import KV, AsyncKV
-    from .model import AsyncModel
     from .models import Model
-    from .storage import AsyncStorage, Storage
     from .websocket import WebSocket
 
 Query = dict[str, Union[str, list[str]]]
 
 # Tells "no payload" from the payload null.
 _NO_DATA: Any = object()
-
-
-class Headers(Mapping[str, str]):
-    """Header fields by case-insensitive name; the values of a repeated field are joined by a comma."""
-
-    __slots__ = ("_fields",)
-
-    def __init__(self, fields: Mapping[str, str] | None = None) -> None:
-        self._fields = {name.lower(): value for name, value in fields.items()} if fields else {}
-
-    @classmethod
-    def _of_lower(cls, fields: dict[str, str]) -> Headers:
-        headers = cls.__new__(cls)
-        headers._fields = fields
-        return headers
-
-    def __getitem__(self, name: str) -> str:
-        return self._fields[name.lower()]
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(self._fields)
-
-    def __len__(self) -> int:
-        return len(self._fields)
-
-    def __contains__(self, name: object) -> bool:
-        return isinstance(name, str) and name.lower() in self._fields
-
-    def __repr__(self) -> str:
-        return f"Headers({self._fields!r})"
 
 
 class TriggerInfo:
@@ -68,7 +40,7 @@ class TriggerInfo:
     ) -> None:
         self.type = type
         self.source = source
-        self._timestamp: str | float = timestamp or time.time()
+        self._timestamp: str | float = timestamp or time()
         self.id = id
         self.attempt = attempt
 
@@ -185,7 +157,7 @@ class Context:
         self.function = function
         self.revision = revision
         self.org = org
-        self._deadline_at = time.monotonic() + timeout
+        self._deadline_at = monotonic() + timeout
         self._cancelled = False
         self._host: Host | None = None
         # Called when the call is cancelled, to wake threads that wait for the platform.
@@ -195,28 +167,22 @@ class Context:
     @property
     def deadline(self) -> float:
         """Seconds left until the call is cancelled; never below 0."""
-        return max(0.0, self._deadline_at - time.monotonic())
+        return max(0.0, self._deadline_at - monotonic())
 
     @property
     def cancelled(self) -> bool:
         """True when nobody waits for the answer any more: the deadline passed or the client went away."""
-        return self._cancelled or self._deadline_at <= time.monotonic()
+        return self._cancelled or self._deadline_at <= monotonic()
 
     @property
     def kv(self) -> KV:
         """The function's own keys in the platform's key-value store. In an async handler :class:`AsyncKV`."""
-        from . import kv
-
-        return kv.KV(self) if _get_running_loop() is None else kv.AsyncKV(self)  # type: ignore[return-value]
+        return KV(self) if _get_running_loop() is None else AsyncKV(self)  # type: ignore[return-value]
 
     @property
     def storage(self) -> Storage:
         """Objects of the function and its organisation. In an async handler :class:`AsyncStorage`."""
-        from . import storage
-
-        if _get_running_loop() is None:
-            return storage.Storage(self)
-        return storage.AsyncStorage(self)  # type: ignore[return-value]
+        return Storage(self) if _get_running_loop() is None else AsyncStorage(self)  # type: ignore[return-value]
 
     def publish(self, subject: str, data: Any, id: str | None = None) -> str:
         """Publishes ``data``, which JSON can hold, and returns the message's id once the broker has it.
@@ -225,8 +191,6 @@ class Context:
         with the same ``id`` (1 to 128 printable characters) are one to the broker. At most 1 MiB with its envelope.
         Raises :class:`GatewayError`. In an async handler: ``await ctx.publish(...)``.
         """
-        from .publish import publish, publish_async
-
         return (publish if _get_running_loop() is None else publish_async)(self, subject, data, id)  # type: ignore[return-value]
 
     def model(self, name: str) -> Model:
@@ -236,8 +200,6 @@ class Context:
         Raises :class:`GatewayError` with every place that was looked at where there is none. In an async handler:
         ``model = await ctx.model(...)``, an :class:`AsyncModel`.
         """
-        from .model import get_model, get_model_async
-
         return (get_model if _get_running_loop() is None else get_model_async)(self, name)  # type: ignore[return-value]
 
     async def accept(self, subprotocol: str | None = None) -> WebSocket:

@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
-import json
-import time
 from base64 import b64decode
 from collections.abc import Mapping
-from typing import Any
+from json import JSONDecoder
+from os import urandom
+from time import gmtime, strftime, time
+from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, unquote
+
+from .headers import Headers
+
+if TYPE_CHECKING:
+    from .context import TriggerInfo
 
 STRUCTURED = "application/cloudevents+json"
 BATCH = "application/cloudevents-batch+json"
@@ -29,8 +35,9 @@ class EventInvalid(ValueError):
 class BatchItem:
     """One item of a batch.
 
-    ``id`` names it in the answer, ``data`` is its payload, ``event`` its CloudEvent attributes or None; ``source`` and
-    ``timestamp`` (RFC 3339) may be empty, ``attempt`` counts from 1, ``headers`` are the message's own.
+    ``id`` names it in the answer, ``data`` is its payload, ``event`` its CloudEvent attributes or None. What it does not
+    say of ``source``, ``timestamp`` (RFC 3339) and ``attempt`` (from 1) is the trigger's. ``headers`` are its own,
+    case-insensitive.
     """
 
     __slots__ = ("attempt", "data", "event", "headers", "id", "source", "timestamp")
@@ -50,7 +57,7 @@ class BatchItem:
         self.source = source
         self.timestamp = timestamp
         self.attempt = attempt
-        self.headers: dict[str, str] = dict(headers) if headers else {}
+        self.headers = headers if isinstance(headers, Headers) else Headers(headers)
         self.event = event
 
     def __repr__(self) -> str:
@@ -93,7 +100,7 @@ def open_event(value: Any, parse: Any) -> tuple[Event, Any]:
     return event, parse(data, kind if isinstance(kind, str) else None)
 
 
-def open_event_batch(value: Any, parse: Any) -> list[BatchItem]:
+def open_event_batch(value: Any, parse: Any, trigger: TriggerInfo) -> list[BatchItem]:
     """The items of ``application/cloudevents-batch+json``."""
     if not isinstance(value, list):
         raise EventInvalid("a batch of events is a JSON array")
@@ -102,12 +109,14 @@ def open_event_batch(value: Any, parse: Any) -> list[BatchItem]:
         event, data = open_event(entry, parse)
         stamp = event.get("time")
         items.append(
-            BatchItem(event["id"], data, event["source"], stamp if isinstance(stamp, str) else "", event=event)
+            BatchItem(
+                event["id"], data, event["source"], _text(stamp) or trigger.timestamp, trigger.attempt, event=event
+            )
         )
     return items
 
 
-def open_platform_batch(value: Any) -> list[BatchItem]:
+def open_platform_batch(value: Any, trigger: TriggerInfo) -> list[BatchItem]:
     """The items of ``application/vnd.hanzo.batch+json``, which the event plane sends."""
     entries = value.get("items") if isinstance(value, dict) else None
     if not isinstance(entries, list):
@@ -115,7 +124,7 @@ def open_platform_batch(value: Any) -> list[BatchItem]:
     items: list[BatchItem] = []
     seen: set[str] = set()
     for entry in entries:
-        item = _open_item(entry)
+        item = _open_item(entry, trigger)
         if item.id in seen:
             raise EventInvalid(f"two items of the batch have the id {item.id!r}")
         seen.add(item.id)
@@ -123,16 +132,16 @@ def open_platform_batch(value: Any) -> list[BatchItem]:
     return items
 
 
-def _open_item(entry: Any) -> BatchItem:
+def _open_item(entry: Any, trigger: TriggerInfo) -> BatchItem:
     if not isinstance(entry, dict) or not isinstance(entry.get("id"), str) or not entry["id"] or "data" not in entry:
         raise EventInvalid("an item of a batch needs id, which is text, and data")
-    attempt, headers = entry.get("attempt", 1), entry.get("headers")
+    attempt, headers = entry.get("attempt"), entry.get("headers")
     return BatchItem(
         entry["id"],
         entry["data"],
-        _text(entry.get("source")),
-        _text(entry.get("timestamp")),
-        attempt if isinstance(attempt, int) and not isinstance(attempt, bool) and attempt > 0 else 1,
+        _text(entry.get("source")) or trigger.source,
+        _text(entry.get("timestamp")) or trigger.timestamp,
+        attempt if isinstance(attempt, int) and not isinstance(attempt, bool) and attempt > 0 else trigger.attempt,
         {name: _text(item) for name, item in headers.items()} if isinstance(headers, dict) else None,
     )
 
@@ -146,10 +155,8 @@ def _text(value: Any) -> str:
 
 def complete(attributes: Mapping[str, Any], function: str) -> Event:
     """The attributes with what the platform adds where they are missing; names are lower case."""
-    import uuid
-
     event: Event = {"specversion": "1.0"}
-    event["id"] = attributes.get("id") or str(uuid.uuid4())
+    event["id"] = attributes.get("id") or _uuid()
     event["source"] = attributes.get("source") or f"/functions/{function}"
     event["type"] = attributes["type"]
     for name, value in attributes.items():
@@ -157,6 +164,15 @@ def complete(attributes: Mapping[str, Any], function: str) -> Event:
             event[name] = value
     event.setdefault("time", now())
     return event
+
+
+def _uuid() -> str:
+    """Version 4, of RFC 9562."""
+    data = bytearray(urandom(16))
+    data[6] = (data[6] & 0x0F) | 0x40
+    data[8] = (data[8] & 0x3F) | 0x80
+    text = data.hex()
+    return f"{text[:8]}-{text[8:12]}-{text[12:16]}-{text[16:20]}-{text[20:]}"
 
 
 def header_of(value: Any) -> str:
@@ -169,8 +185,8 @@ def header_of(value: Any) -> str:
 def now(at: float | None = None) -> str:
     """RFC 3339, milliseconds, UTC; of a time in seconds since 1970, or of this moment."""
     if at is None:
-        at = time.time()
-    return time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(at)) + f".{int(at * 1000) % 1000:03d}Z"
+        at = time()
+    return strftime("%Y-%m-%dT%H:%M:%S", gmtime(at)) + f".{int(at * 1000) % 1000:03d}Z"
 
 
 def is_json(content_type: str) -> bool:
@@ -187,4 +203,4 @@ def _no_constant(name: str) -> Any:
     raise ValueError(f"{name} is not JSON")
 
 
-_decode = json.JSONDecoder(parse_constant=_no_constant).decode
+_decode = JSONDecoder(parse_constant=_no_constant).decode

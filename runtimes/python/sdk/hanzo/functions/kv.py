@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from base64 import b64decode, b64encode
 from collections.abc import AsyncIterator, Iterator, Mapping
+from json import JSONEncoder, loads
 from typing import TYPE_CHECKING, Any, Union
 
-from ._gateway.host import send_whole, send_whole_async
+from ._gateway.host import send_for, send_for_async
 from ._gateway.message import json_request
 
 if TYPE_CHECKING:
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 Text = Union[str, bytes]
 """A stored value: text where its bytes are UTF-8, else the bytes."""
 
-_dumps = json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode
+_dumps = JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode
 
 
 def stored(value: Any) -> dict[str, str]:
@@ -50,7 +50,7 @@ def _as_bytes(value: dict[str, str] | None) -> bytes | None:
 
 
 def _as_json(value: dict[str, str] | None) -> Any:
-    return None if value is None else json.loads(_as_bytes(value) or b"")
+    return None if value is None else loads(_as_bytes(value) or b"")
 
 
 def _set(key: str, value: Any, ttl: float | None, nx: bool, xx: bool) -> dict[str, Any]:
@@ -99,7 +99,7 @@ class KV:
         self._context = context
 
     def _call(self, command: dict[str, Any]) -> Any:
-        return json.loads(send_whole(self._context, json_request("/v1/kv", command)))["value"]
+        return send_for(self._context, json_request("/v1/kv", command), "value")
 
     def get(self, key: str) -> str | None:
         """The value as text, or None. Raises ValueError for one that is not UTF-8."""
@@ -194,7 +194,7 @@ class AsyncKV:
         self._context = context
 
     async def _call(self, command: dict[str, Any]) -> Any:
-        return json.loads(await send_whole_async(self._context, json_request("/v1/kv", command)))["value"]
+        return await send_for_async(self._context, json_request("/v1/kv", command), "value")
 
     async def get(self, key: str) -> str | None:
         """As :meth:`KV.get`."""

@@ -4,19 +4,17 @@ from __future__ import annotations
 
 import _thread
 import asyncio
-import hashlib
-import json
 import os
 import re
-import tempfile
 from collections.abc import Callable, Sequence
+from json import loads
 from queue import Empty, SimpleQueue
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 from ._gateway.host import send, send_whole
 from ._gateway.message import PIECE, Request, json_request
-from .errors import GatewayError
+from .errors import GatewayError, unavailable
 
 if TYPE_CHECKING:
     from ._gateway import Host
@@ -126,9 +124,7 @@ def _flight_of(context: Context, name: str) -> _Flight:
         raise GatewayError("bad_request", 400, f"{name!r} is no name of a model")
     host = context._host
     if host is None:
-        raise GatewayError(
-            "unavailable",
-            503,
+        raise unavailable(
             f"the model {name} cannot be looked up: the platform's gateway is not configured",
             "run the function with hanzo-fn, or call the handler through hanzo.functions.testing",
         )
@@ -168,20 +164,25 @@ def resolve(context: Context, name: str) -> str:
         return local
     if host.gateway is None:
         looked = f"it is not in {local}" if local else "there is no directory of models"
-        raise GatewayError("not_found", 404, f"there is no model {name}: {looked}, and no gateway is configured")
+        raise unavailable(
+            f"there is no model {name}: {looked}, and the platform's gateway, which could fetch it, is not configured",
+            "run the function with hanzo-fn, or call the handler through hanzo.functions.testing",
+        )
     try:
-        found = json.loads(send_whole(context, json_request("/v1/models", {"name": name})))
+        found = loads(send_whole(context, json_request("/v1/models", {"name": name})))
     except GatewayError as error:
         if error.status != 404 or not local:
             raise
         raise GatewayError(error.code, 404, f"{error.message}; nor is it in {local}", error.next) from None
-    if os.path.isdir(found["path"]):
+    if os.path.isdir(found["path"]) or not found["files"]:
         return found["path"]
     return _download(context, name, found)
 
 
 def _download(context: Context, name: str, found: dict[str, Any]) -> str:
     """Fetches the files of a model that lies on another machine's disk."""
+    import tempfile
+
     digest = re.sub(r"[^A-Za-z0-9]", "-", str(found["digest"]))
     path = os.path.join(tempfile.gettempdir(), "hanzo-models", digest)
     if os.path.isdir(path):
@@ -200,6 +201,8 @@ def _download(context: Context, name: str, found: dict[str, Any]) -> str:
 
 
 def _download_file(context: Context, name: str, file: dict[str, Any], folder: str) -> None:
+    import hashlib
+
     parts = file["name"].split("/")
     if any(part in ("", ".", "..") for part in parts):
         raise GatewayError("bad_request", 502, f"the gateway names a file {file['name']!r} of the model {name}")

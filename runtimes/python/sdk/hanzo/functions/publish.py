@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import json
 from typing import TYPE_CHECKING, Any
 
-from ._gateway.host import send_whole, send_whole_async
+from ._gateway.host import send_for, send_for_async
 from ._gateway.message import Request, json_request
 
 if TYPE_CHECKING:
@@ -21,9 +20,9 @@ def _request(subject: str, data: Any, id: str | None) -> Request:
 
 def publish(context: Context, subject: str, data: Any, id: str | None) -> str:
     """The message's id, once the broker has it."""
-    return json.loads(send_whole(context, _request(subject, data, id)))["id"]
+    return send_for(context, _request(subject, data, id), "id")
 
 
 async def publish_async(context: Context, subject: str, data: Any, id: str | None) -> str:
     """As :func:`publish`."""
-    return json.loads(await send_whole_async(context, _request(subject, data, id)))["id"]
+    return await send_for_async(context, _request(subject, data, id), "id")

@@ -12,6 +12,10 @@ HeaderValue = Union[str, int, Sequence[str]]
 Source = Union[Iterable[Any], AsyncIterable[Any]]
 
 
+# Tells an event without data from one whose data is null.
+NO_DATA: Any = object()
+
+
 class _OutgoingEvent:
     """What ``Response.event`` was given."""
 
@@ -118,7 +122,7 @@ class Response:
         cls,
         *,
         type: str,
-        data: Any = None,
+        data: Any = NO_DATA,
         source: str | None = None,
         id: str | None = None,
         subject: str | None = None,
@@ -128,8 +132,9 @@ class Response:
         status: int = 200,
         **extensions: str | int | bool | None,
     ) -> Response:
-        """A CloudEvent 1.0. In ``binary`` mode its attributes are ``ce-*`` headers and ``data`` the body, by the rules
-        of a returned value, or JSON where ``datacontenttype`` says so; in ``structured`` mode it is one JSON object.
+        """A CloudEvent 1.0. In ``binary`` mode its attributes are ``ce-*`` headers and ``data`` the body; in ``structured``
+        mode it is one JSON object. ``data`` that is bytes, or text under a ``datacontenttype`` that is not JSON, goes out
+        as it is; anything else is JSON, with the ``datacontenttype`` ``application/json`` where none is given.
 
         ``id`` defaults to a fresh UUID, ``source`` to ``/functions/<function>``, ``time`` (RFC 3339) to now. The name of
         an extension is lower-case letters and digits.

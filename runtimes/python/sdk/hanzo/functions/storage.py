@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-import json
+import asyncio
+import inspect
 from collections.abc import AsyncIterable, AsyncIterator, Iterable, Iterator
+from json import loads
 from typing import TYPE_CHECKING, Any, NamedTuple, Union
 
-from ._gateway.host import send, send_async, send_whole, send_whole_async
+from ._gateway.host import send, send_async, send_for, send_for_async, send_whole, send_whole_async
 from ._gateway.message import PIECE, Request, json_request, target_of
-from .errors import GatewayError
+from .errors import GatewayError, unavailable
 
 if TYPE_CHECKING:
     from ._gateway.aio import AsyncReply
@@ -120,15 +122,15 @@ def _pieces(data: Any) -> Iterator[bytes]:
 
 
 async def _async_pieces(data: Any) -> AsyncIterator[bytes]:
-    import asyncio
-
     if isinstance(data, AsyncIterable):
         async for piece in data:
             yield piece
     elif hasattr(data, "read"):
         while True:
-            piece = data.read(PIECE) if asyncio.iscoroutinefunction(data.read) else asyncio.to_thread(data.read, PIECE)
-            found = await piece
+            if inspect.iscoroutinefunction(data.read):
+                found = await data.read(PIECE)
+            else:
+                found = await asyncio.to_thread(data.read, PIECE)
             if not found:
                 return
             yield found
@@ -147,17 +149,23 @@ def _info(ref: str, headers: dict[str, str]) -> StoredObject:
 
 
 def _put_answer(body: bytes) -> StoredObject:
-    value = json.loads(body)
-    return StoredObject(value["key"], value["size"], value["etag"])
+    try:
+        value = loads(body)
+        return StoredObject(value["key"], value["size"], value["etag"])
+    except (ValueError, KeyError, TypeError):
+        raise unavailable("the gateway does not say what it stored") from None
 
 
 def _page(body: bytes) -> tuple[list[StoredObject], str | None]:
-    value = json.loads(body)
-    objects = [
-        StoredObject(item["key"], item["size"], item.get("etag", ""), item.get("modified", ""))
-        for item in value["objects"]
-    ]
-    return objects, value["cursor"]
+    try:
+        value = loads(body)
+        objects = [
+            StoredObject(item["key"], item["size"], item.get("etag", ""), item.get("modified", ""))
+            for item in value["objects"]
+        ]
+        return objects, value["cursor"]
+    except (ValueError, KeyError, TypeError, AttributeError):
+        raise unavailable("the gateway's list cannot be read") from None
 
 
 def _presign(ref: str, method: str, expires: float) -> Request:
@@ -214,7 +222,7 @@ class Storage:
 
     def presign(self, ref: str, method: str = "GET", expires: float = 3600) -> str:
         """A URL with which anyone may get the object (at most 24 h) or put it (at most 1 h), for ``expires`` seconds."""
-        return json.loads(send_whole(self._context, _presign(ref, method, expires)))["url"]
+        return send_for(self._context, _presign(ref, method, expires), "url")
 
 
 class AsyncStorage:
@@ -266,4 +274,4 @@ class AsyncStorage:
 
     async def presign(self, ref: str, method: str = "GET", expires: float = 3600) -> str:
         """As :meth:`Storage.presign`."""
-        return json.loads(await send_whole_async(self._context, _presign(ref, method, expires)))["url"]
+        return await send_for_async(self._context, _presign(ref, method, expires), "url")

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+from json import loads
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from ..errors import error_of, unavailable
+from .aio import AsyncClient, AsyncReply
+from .blocking import BlockingClient, Reply
 
 if TYPE_CHECKING:
     from ..context import Context
-    from .aio import AsyncClient, AsyncReply
-    from .blocking import BlockingClient, Reply
     from .message import Request
 
 _LONGEST_ERROR = 64 * 1024
@@ -46,28 +47,19 @@ class Address:
 
 
 class Gateway:
-    """The platform's gateway with one client for threads and one for event loops, made when they are first used."""
+    """The platform's gateway with one client for threads and one for event loops."""
 
     def __init__(self, url: str, token: str) -> None:
-        self._address = Address(url)
-        self._token = token
-        self._blocking: BlockingClient | None = None
-        self._aio: AsyncClient | None = None
+        address = Address(url)
+        self._blocking = BlockingClient(address, token)
+        self._aio = AsyncClient(address, token)
 
     def send(self, context: Context, request: Request) -> Reply:
         """The answer, whatever its status. Raises GatewayError where there is none."""
-        if self._blocking is None:
-            from .blocking import BlockingClient
-
-            self._blocking = BlockingClient(self._address, self._token)
         return self._blocking.request(context, request)
 
     async def send_async(self, context: Context, request: Request) -> AsyncReply:
         """As :meth:`send`, on the event loop that runs here."""
-        if self._aio is None:
-            from .aio import AsyncClient
-
-            self._aio = AsyncClient(self._address, self._token)
         return await self._aio.request(context, request)
 
 
@@ -116,6 +108,23 @@ async def send_async(context: Context, request: Request) -> AsyncReply:
         finally:
             await reply.close()
     return reply
+
+
+def send_for(context: Context, request: Request, name: str) -> Any:
+    """One member of the answer, which is a JSON object."""
+    return _member(send_whole(context, request), name)
+
+
+async def send_for_async(context: Context, request: Request, name: str) -> Any:
+    """As :func:`send_for`."""
+    return _member(await send_whole_async(context, request), name)
+
+
+def _member(body: bytes, name: str) -> Any:
+    try:
+        return loads(body)[name]
+    except (ValueError, KeyError, TypeError):
+        raise unavailable(f"the gateway's answer has no {name}") from None
 
 
 def send_whole(context: Context, request: Request) -> bytes:

@@ -118,7 +118,7 @@ class Model:
 
 def load(path: str, name: str) -> Model:
     """The model in a directory. Raises ``ModelError`` (``unsafe_model``) where its only weights are pickled."""
-    names = sorted(os.listdir(path))
+    names = sorted(os.listdir(path)) if os.path.isdir(path) else []
     pickled = [name for name in names if name.endswith(_PICKLED)]
     safe = any(name.endswith((".safetensors", ".onnx")) for name in names)
     if pickled and not safe and not os.path.isdir(os.path.join(path, "onnx")):
