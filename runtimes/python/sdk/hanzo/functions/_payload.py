@@ -22,6 +22,7 @@ from .event import (
 )
 from .headers import Headers
 
+_BOM = b"\xef\xbb\xbf"
 _ENVELOPES = frozenset((STRUCTURED, BATCH, PLATFORM_BATCH))
 
 
@@ -46,7 +47,7 @@ def parse_data(body: bytes, content_type: str | None, query: Query) -> Any:
         return dict(query)
     if content_type is None:
         try:
-            return loads(body.decode("utf-8-sig"))
+            return loads(body.removeprefix(_BOM).decode())
         except (ValueError, RecursionError):
             return _text(body)
     return _parse_json(body, content_type) if is_json(content_type) else _text(body)
@@ -54,7 +55,7 @@ def parse_data(body: bytes, content_type: str | None, query: Query) -> Any:
 
 def _parse_json(body: bytes, content_type: str) -> Any:
     try:
-        return loads(body.decode("utf-8-sig"))
+        return loads(body.removeprefix(_BOM).decode())
     except (ValueError, RecursionError) as error:
         kind = content_type.partition(";")[0].strip().lower()
         reason = "it is nested too deeply" if isinstance(error, RecursionError) else str(error)
