@@ -1,3 +1,4 @@
+export * from "./batch-outcome.ts";
 export * from "./duration.ts";
 export * from "./errors.ts";
 export * from "./headers.ts";
