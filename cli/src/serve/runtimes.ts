@@ -27,6 +27,8 @@ export interface Runtimes {
 export interface RuntimeSettings {
   readonly python?: string | undefined;
   readonly node?: string | undefined;
+  /** Whether instances run as other users, who have to reach all of it. Default: where this process is root. */
+  readonly forOthers?: boolean | undefined;
 }
 
 /** The interpreter itself, or a link to it (a copy on another file system) where other users cannot reach it. */
@@ -50,7 +52,7 @@ export async function installRuntimes(
   settings: RuntimeSettings,
   signal: AbortSignal,
 ): Promise<Runtimes> {
-  const forOthers = process.getuid?.() === 0;
+  const forOthers = settings.forOthers ?? process.getuid?.() === 0;
   const [python, node] = await Promise.all([
     findPython(settings.python, forOthers),
     reachableNode(settings.node ?? process.execPath, folder, forOthers),
@@ -120,5 +122,5 @@ async function rustToolchain(folder: string, forOthers: boolean): Promise<Found<
   const root = await reachableToolchain(found.root, join("bin", "rustc"), target, forOthers);
   const { dir, digest } = await installSdk(join(SOURCES, "rust"), join(folder, "rust"));
   const [cargo, rustc] = [join(root, "bin", "cargo"), join(root, "bin", "rustc")];
-  return { cargo, rustc, version: found.version, sdk: dir, sdkDigest: digest };
+  return { cargo, rustc, version: found.version, host: found.host, sdk: dir, sdkDigest: digest };
 }

@@ -22,6 +22,8 @@ export interface RustInstallation {
   readonly root: string;
   /** For example `rustc 1.95.0 (…)`. */
   readonly version: string;
+  /** For example `x86_64-unknown-linux-gnu`. */
+  readonly host: string;
 }
 
 async function output(
@@ -64,15 +66,14 @@ export async function findGo(command = "go"): Promise<Found<GoInstallation>> {
 export async function findRust(rustc = "rustc"): Promise<Found<RustInstallation>> {
   const missing = `Rust ${MIN_RUST.join(".")} or newer with cargo is not installed on this machine`;
   try {
-    const [root, version] = await Promise.all([
-      output(rustc, ["--print", "sysroot"]),
-      output(rustc, ["--version"]),
-    ]);
+    const [root, words] = await Promise.all([output(rustc, ["--print", "sysroot"]), output(rustc, ["-vV"])]);
+    const [version = "", ...rest] = words.split("\n");
+    const host = rest.find((line) => line.startsWith("host: "))?.slice("host: ".length) ?? "";
     if (!isAtLeast(version, MIN_RUST)) return { missing: `${missing}, only ${version}` };
     const parts = [join(root, "bin", "cargo"), join(root, "bin", "rustc")];
     if (!(await Promise.all(parts.map(exists))).every(Boolean)) return { missing };
     await output("cc", ["--version"]).catch(() => Promise.reject(new Error("no linker")));
-    return { root, version };
+    return { root, version, host };
   } catch (error) {
     const linker = (error as Error).message === "no linker";
     return { missing: linker ? "Rust links with cc, and there is no C compiler on this machine" : missing };

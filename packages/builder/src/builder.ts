@@ -51,7 +51,7 @@ export async function createBuilder(deps: BuilderDependencies, options: BuilderO
   }
   const secret = await loadSecret(options.workRoot);
   const tools = createTools(options, await probeConfinement(options.runAs));
-  const compilers = createCompilers(options, tools);
+  const compilers = createCompilers(options, tools, secret);
   const keys = Object.entries(compilers).map(([runtime, compiler]) => [runtime, compiler.key]);
   const copies = createCopyStore(options.workRoot, secret, Object.fromEntries(keys));
   const layers = createLayerStore(options, secret);

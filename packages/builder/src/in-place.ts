@@ -55,12 +55,13 @@ export async function createInPlaceBuilder(options: InPlaceOptions): Promise<InP
   const { layersRoot } = options;
   await mkdir(layersRoot, { recursive: true });
   const full: BuilderOptions = { ...options, workRoot: layersRoot };
-  const layers = createLayerStore(full, await loadSecret(layersRoot));
+  const secret = await loadSecret(layersRoot);
+  const layers = createLayerStore(full, secret);
   const tools = createTools(full, await probeConfinement(undefined));
   const python = createPythonBuild(full, layers, tools);
   const node = createNodeBuild(full, layers, tools);
   const bundler = createBundler(NEVER_IDLE_MS);
-  const compilers = createCompilers(full, tools);
+  const compilers = createCompilers(full, tools, secret);
 
   const buildPython = async ({ root, runtime, entry }: InPlaceRequest, signal: AbortSignal) => {
     await findEntryFile(root, runtime, entry);

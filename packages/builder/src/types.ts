@@ -19,6 +19,8 @@ export interface RustToolchain {
   readonly cargo: string;
   readonly rustc: string;
   readonly version: string;
+  /** The machine's own target, for example `x86_64-unknown-linux-gnu`. */
+  readonly host: string;
   /** Absolute directory of the crate `hanzo_functions`, with its Cargo.lock. */
   readonly sdk: string;
   readonly sdkDigest: string;

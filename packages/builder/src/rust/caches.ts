@@ -1,0 +1,120 @@
+import { execFile } from "node:child_process";
+import { createHash, createHmac, randomUUID } from "node:crypto";
+import { access, chmod, cp, mkdir, rename, rm, utimes, writeFile } from "node:fs/promises";
+import { basename, join } from "node:path";
+import { promisify } from "node:util";
+import { createSingleFlight } from "@hanzo-fn/lifecycle";
+import { ownCache } from "../caches.ts";
+import { giveTree, sealTree } from "../seal.ts";
+import type { Tools } from "../tools.ts";
+import type { RustToolchain } from "../types.ts";
+
+const run = promisify(execFile);
+
+export type Mode = "release" | "dev";
+
+export interface RustCaches {
+  /** CARGO_HOME: the crates of all, written by commands that run none of them. */
+  readonly home: string;
+  /** The SDK at a path that stays the same for one content: cargo takes another path for another crate. */
+  sdk(): Promise<string>;
+  /** Compiled crates of one organisation; begins as a copy of what the platform has compiled of its own. */
+  target(org: string, mode: Mode, base: BaseBuild): Promise<string>;
+  /** Where the source of one function is compiled: the same path every time. */
+  folder(org: string, name: string): string;
+}
+
+/** Compiles what every function needs, in an empty directory; `target` is where cargo puts it. */
+export type BaseBuild = (dir: string, target: string) => Promise<void>;
+
+const exists = (path: string): Promise<boolean> =>
+  access(path).then(
+    () => true,
+    () => false,
+  );
+
+/**
+ * Build scripts and macros of one organisation's crates run while they are compiled, and what they could write to is
+ * used again: so compiled crates are kept per organisation, below names that cannot be guessed, and only the platform's
+ * own are shared, as a copy.
+ */
+export function createRustCaches(
+  { version, sdk, sdkDigest }: RustToolchain,
+  tools: Tools,
+  places: { readonly cacheRoot: string; readonly ownRoot: string; readonly secret: Buffer },
+): RustCaches {
+  const root = join(places.cacheRoot, "rust");
+  const short = (text: string): string => createHash("sha256").update(text).digest("hex").slice(0, 16);
+  const nameOf = (...parts: readonly string[]): string =>
+    createHmac("sha256", places.secret)
+      .update(JSON.stringify(["rust", ...parts]))
+      .digest("hex")
+      .slice(0, 32);
+  const singleFlight = createSingleFlight<void>();
+
+  /** Makes a directory once; `fill` works beside it, and a rename ends it. */
+  const once = async (dir: string, fill: (fresh: string) => Promise<void>): Promise<string> => {
+    await singleFlight(dir, async () => {
+      if (await exists(dir)) return;
+      const fresh = join(dir, "..", `.tmp-${basename(dir)}-${randomUUID()}`);
+      try {
+        await mkdir(fresh, { recursive: true, mode: 0o755 });
+        await fill(fresh);
+        // Another platform that shares the cache may have been first.
+        await rename(fresh, dir).catch(async (error: unknown) => {
+          if (!(await exists(dir))) throw error;
+        });
+      } finally {
+        await rm(fresh, { recursive: true, force: true });
+      }
+    });
+    return dir;
+  };
+
+  const sdkDir = (): Promise<string> =>
+    once(join(root, `sdk-${short(sdkDigest)}`), async (fresh) => {
+      const isPart = (path: string): boolean => !["target", "tests"].includes(basename(path));
+      await cp(sdk, fresh, { recursive: true, filter: isPart });
+      await sealTree(fresh);
+    });
+
+  const base = (mode: Mode, build: BaseBuild): Promise<string> =>
+    once(join(root, `base-${mode}-${short(`${version} ${sdkDigest}`)}`), async (fresh) => {
+      await giveTree(fresh, tools.sourceUser);
+      await build(fresh, join(fresh, "target"));
+      await sealTree(join(fresh, "target"));
+    });
+
+  return {
+    home: join(root, "home"),
+    sdk: sdkDir,
+    folder: (org, name) => join(places.ownRoot, nameOf(org, "source"), short(name)),
+    async target(org, mode, build) {
+      await ownCache([join(root, "home")], tools.registryUser);
+      await mkdir(places.ownRoot, { recursive: true });
+      await chmod(places.ownRoot, 0o711);
+      const made = await base(mode, build);
+      const dir = join(places.ownRoot, nameOf(org, mode, version, sdkDigest));
+      await once(dir, async (fresh) => {
+        // As it is, times to the nanosecond: cargo compares them.
+        await run("cp", ["-a", join(made, "target"), join(fresh, "target")]);
+        await giveTree(fresh, tools.sourceUser);
+      });
+      await utimes(dir, new Date(), new Date());
+      return join(dir, "target");
+    },
+  };
+}
+
+/** A package with nothing of its own that depends on what every function does. */
+export async function writeBasePackage(
+  dir: string,
+  cargoToml: string,
+  main: string,
+  lock: string,
+): Promise<void> {
+  await mkdir(join(dir, "src"));
+  await writeFile(join(dir, "Cargo.toml"), cargoToml);
+  await writeFile(join(dir, "Cargo.lock"), lock);
+  await writeFile(join(dir, "src", "hanzo_fn_main.rs"), main);
+}

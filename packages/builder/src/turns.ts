@@ -1,0 +1,20 @@
+/** One after the other per key, in the order of asking. */
+export type Turns = <T>(key: string, signal: AbortSignal, run: () => Promise<T>) => Promise<T>;
+
+export function createTurns(): Turns {
+  const last = new Map<string, Promise<void>>();
+  return async (key, signal, run) => {
+    const before = last.get(key) ?? Promise.resolve();
+    const { promise: mine, resolve: done } = Promise.withResolvers<void>();
+    const turn = before.then(() => mine);
+    last.set(key, turn);
+    try {
+      await before;
+      signal.throwIfAborted();
+      return await run();
+    } finally {
+      done();
+      if (last.get(key) === turn) last.delete(key);
+    }
+  };
+}
