@@ -74,6 +74,9 @@ func Attach(ctx *Context, backend core.Backend) {
 	ctx.Log = &ctx.logger
 }
 
+// BackendOf is what Attach put behind the context. The test kit uses it.
+func BackendOf(ctx *Context) core.Backend { return ctx.backend }
+
 // Context ends at the deadline (context.DeadlineExceeded) and when the caller goes away (context.Canceled). Hand it
 // to everything that waits.
 func (c *Context) Context() context.Context {

@@ -70,6 +70,11 @@ func RegisterModelLoader(loader ModelLoader) {
 // Model finds a model by its name, loads it once for the process, and gives it. It fails with a *GatewayError: code
 // not_found and a message with every place that was looked at where there is none.
 func (c *Context) Model(name string) (Model, error) {
+	if c.backend != nil {
+		if model, standsIn := c.backend.Model(name).(Model); standsIn {
+			return model, nil
+		}
+	}
 	path, err := c.modelPath(name)
 	if err != nil {
 		return nil, err

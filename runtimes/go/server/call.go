@@ -425,3 +425,6 @@ func (call *call) Log(level, msg string, fields map[string]any) {
 
 // Models is the directory of models.
 func (call *call) Models() string { return call.server.settings.models }
+
+// Model stands in for none: this is no test.
+func (call *call) Model(string) any { return nil }

@@ -12,6 +12,7 @@ import (
 
 	"github.com/hanzoai/functions/sdk/internal/boot"
 	"github.com/hanzoai/functions/sdk/internal/gateway"
+	"github.com/hanzoai/functions/sdk/internal/handler"
 	"github.com/hanzoai/functions/sdk/internal/logline"
 )
 
@@ -23,8 +24,8 @@ const (
 
 // Main serves the handler until the platform ends the process; it does not return. The shapes of a handler are in
 // the documentation of package sdk; one of another shape ends the process with 1.
-func Main(handler any) {
-	invoke, streams, err := adapt(handler)
+func Main(function any) {
+	invoke, streams, err := handler.Adapt(function)
 	if err != nil {
 		fail(exitFailed, err)
 	}

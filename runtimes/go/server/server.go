@@ -10,12 +10,13 @@ import (
 
 	"github.com/hanzoai/functions/sdk/internal/boot"
 	"github.com/hanzoai/functions/sdk/internal/core"
+	"github.com/hanzoai/functions/sdk/internal/handler"
 )
 
 // server is the state that all connections share.
 type server struct {
 	settings settings
-	invoke   invoker
+	invoke   handler.Invoke
 	streams  bool
 	// turns holds one value for each call that runs; whoever waits to put one in waits in order.
 	turns   chan struct{}
@@ -33,7 +34,7 @@ type server struct {
 	listener net.Listener
 }
 
-func newServer(settings settings, invoke invoker, streams bool) *server {
+func newServer(settings settings, invoke handler.Invoke, streams bool) *server {
 	return &server{
 		settings: settings,
 		invoke:   invoke,

@@ -26,6 +26,9 @@ type Backend interface {
 	Gateway() Gateway
 	// Models is the directory that is looked at before the gateway is asked; empty where there is none.
 	Models() string
+	// Model is a model of package sdk that stands in for the one of this name; nil where there is none. Only tests have
+	// some.
+	Model(name string) any
 }
 
 // Socket is an accepted WebSocket.

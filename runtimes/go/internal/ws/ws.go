@@ -207,6 +207,18 @@ func (c *Conn) read() {
 	if code == abnormal {
 		c.lost()
 	}
+	if broken != 0 {
+		c.linger()
+	}
+}
+
+// linger reads and drops what the other side still sends, so that it comes to read the close frame.
+func (c *Conn) linger() {
+	if halfCloser, halfCloses := c.net.(interface{ CloseWrite() error }); halfCloses {
+		_ = halfCloser.CloseWrite()
+	}
+	_ = c.net.SetReadDeadline(time.Now().Add(closeWait))
+	_, _ = io.CopyN(io.Discard, c.net, 4*MaxMessage)
 }
 
 // readAll reads messages until the close frame, whose code and reason it gives.

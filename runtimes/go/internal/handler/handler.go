@@ -1,4 +1,5 @@
-package server
+// Package handler brings every shape of a handler into one.
+package handler
 
 import (
 	"fmt"
@@ -8,11 +9,11 @@ import (
 	sdk "github.com/hanzoai/functions/sdk"
 )
 
-// invoker calls the user's handler; body is nil for one that does not take it.
-type invoker func(ctx *sdk.Context, body io.Reader) (any, error)
+// Invoke calls the user's handler; body is nil for one that does not take it.
+type Invoke func(ctx *sdk.Context, body io.Reader) (any, error)
 
-// adapt brings every shape of a handler into one; streams says that it takes the body as a stream.
-func adapt(handler any) (invoke invoker, streams bool, err error) {
+// Adapt brings every shape of a handler into one; streams says that it takes the body as a stream.
+func Adapt(handler any) (invoke Invoke, streams bool, err error) {
 	switch handler := handler.(type) {
 	case func(*sdk.Context) *sdk.Response:
 		return func(ctx *sdk.Context, _ io.Reader) (any, error) { return handler(ctx), nil }, false, nil
@@ -35,7 +36,7 @@ var (
 )
 
 // adaptOther takes results of any type, and the body.
-func adaptOther(handler any) (invoker, bool, error) {
+func adaptOther(handler any) (Invoke, bool, error) {
 	value := reflect.ValueOf(handler)
 	if !value.IsValid() || value.Kind() != reflect.Func || value.IsNil() {
 		return nil, false, fmt.Errorf("entry_invalid: the handler is no function but %T", handler)
