@@ -1,0 +1,78 @@
+import { BASE_PACKAGES, type ImageRuntime } from "../debian/packages.ts";
+import { debianRoot, NONROOT } from "../debian/root.ts";
+import type { LayerEntry } from "../entries.ts";
+import { writeImage } from "../image.ts";
+import { writeLayer, type Layer } from "../layer.ts";
+import type { Layout } from "../layout.ts";
+import type { Descriptor, RunConfig } from "../media-types.ts";
+
+/** Names of the runtime images, as the specification prints them. */
+export const RUNTIME_IMAGES: Readonly<Record<ImageRuntime, string>> = {
+  python: "fn-python:3.12",
+  go: "fn-go:1.22",
+  rust: "fn-rust:1.77",
+  typescript: "fn-typescript:22",
+};
+
+/** Where a function's code lies in its image. */
+export const APP = "/app";
+const PORT = 8080;
+
+export interface RuntimeImageInput {
+  readonly runtime: ImageRuntime;
+  /** As OCI writes it, for example `amd64`. */
+  readonly architecture: string;
+  /** Where Debian packages are kept between runs. */
+  readonly packages: string;
+  /** The runtime's own files. */
+  readonly server: readonly LayerEntry[];
+  /** Variables of every container. */
+  readonly env?: Readonly<Record<string, string>> | undefined;
+  /** Further layers, made once the image so far can be unpacked. */
+  readonly finish?: ((image: Descriptor) => Promise<readonly LayerEntry[]>) | undefined;
+}
+
+/**
+ * Assembles a runtime image without a registry: a layer of Debian packages, one for the runtime, and what `finish` adds. It runs as an
+ * ordinary user on a read-only root file system, with `hanzo-fn-agent` as its first process.
+ */
+export async function writeRuntimeImage(
+  layout: Layout,
+  input: RuntimeImageInput,
+  signal: AbortSignal,
+): Promise<Descriptor> {
+  const name = RUNTIME_IMAGES[input.runtime];
+  const base = await debianRoot(BASE_PACKAGES[input.runtime], input.packages, signal);
+  const layers: Layer[] = [
+    await writeLayer(layout, base, { createdBy: "Debian packages" }, signal),
+    await writeLayer(layout, input.server, { createdBy: `hanzo-fn runtime ${input.runtime}` }, signal),
+  ];
+  const config = runtimeConfig(name, input.env ?? {});
+  const write = (): Promise<Descriptor> =>
+    writeImage(layout, name, { architecture: input.architecture, layers, config }, signal);
+  const image = await write();
+  const more = (await input.finish?.(image)) ?? [];
+  if (more.length === 0) return image;
+  layers.push(await writeLayer(layout, more, { createdBy: "byte code" }, signal));
+  return write();
+}
+
+function runtimeConfig(name: string, env: Readonly<Record<string, string>>): RunConfig {
+  const variables = {
+    PATH: "/usr/local/bin:/usr/bin:/bin",
+    LANG: "C.UTF-8",
+    HOME: "/tmp",
+    PORT: String(PORT),
+    SSL_CERT_FILE: "/etc/ssl/certs/ca-certificates.crt",
+    ...env,
+  };
+  return {
+    Entrypoint: ["/usr/bin/hanzo-fn-agent"],
+    Env: Object.entries(variables).map(([variable, value]) => `${variable}=${value}`),
+    User: `${NONROOT}:${NONROOT}`,
+    WorkingDir: APP,
+    ExposedPorts: { [`${PORT}/tcp`]: {} },
+    StopSignal: "SIGTERM",
+    Labels: { "org.opencontainers.image.title": name },
+  };
+}
