@@ -1,4 +1,4 @@
-import { type ErrorCode, errorTable } from "@hanzo-fn/contract/errors";
+import { type ErrorCode, type ErrorDetail, errorTable } from "@hanzo-fn/contract/errors";
 import { ApiError, UnreachableError } from "./client.ts";
 import { EXIT, UsageError } from "./command.ts";
 import type { Output } from "./output.ts";
@@ -30,6 +30,25 @@ function exitCodeOfStatus(status: number): number {
   return status === 502 || status === 503 ? EXIT.unavailable : EXIT.failure;
 }
 
+/** A problem as it comes from an API. */
+type Detail = Pick<ErrorDetail, "rule"> & {
+  readonly [Key in keyof ErrorDetail]?: ErrorDetail[Key] | undefined;
+};
+
+/** One problem: where, what, and the source around it where there is an excerpt. */
+export function detailLines(detail: Detail): string[] {
+  const suggestion = detail.suggestion === undefined ? "" : ` — ${detail.suggestion}`;
+  const excerpt = detail.excerpt?.split("\n").map((line) => `      ${line}`) ?? [];
+  const isFile = excerpt.length > 0;
+  const at = detail.line === undefined ? "" : `${detail.line}:${detail.column ?? 1}`;
+  const named = detail.path === undefined || detail.path === "" ? "" : detail.path;
+  // A place in the source is written as editors and compilers write it.
+  const place = isFile
+    ? `${named}:${at}: `
+    : `${at === "" ? "" : `${at} `}${named === "" ? "" : `${named}: `}`;
+  return [`  ${place}${detail.rule}${suggestion}`, ...excerpt];
+}
+
 function describeApiError(error: ApiError): { lines: string[]; exit: number } {
   const body = error.body;
   if (body === undefined) {
@@ -37,12 +56,7 @@ function describeApiError(error: ApiError): { lines: string[]; exit: number } {
     return { lines: [line], exit: exitCodeOfStatus(error.status) };
   }
   const lines = [`error: ${body.msg} (${body.error})`];
-  for (const detail of body.details ?? []) {
-    const place = detail.line === undefined ? "" : `${detail.line}:${detail.column ?? 1} `;
-    const path = detail.path === undefined || detail.path === "" ? "" : `${detail.path}: `;
-    const suggestion = detail.suggestion === undefined ? "" : ` — ${detail.suggestion}`;
-    lines.push(`  ${place}${path}${detail.rule}${suggestion}`);
-  }
+  lines.push(...(body.details ?? []).flatMap(detailLines));
   lines.push(`  from ${body.component}, request ${body.requestId}`);
   if (body.next !== undefined) lines.push(`  next: ${body.next}`);
   return { lines, exit: exitCodeOf(body.error) };

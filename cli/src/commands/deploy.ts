@@ -1,9 +1,10 @@
 import { readFile, stat } from "node:fs/promises";
 import { join, relative, resolve } from "node:path";
 import type { DeployAnswerJson, RevisionDetailJson } from "@hanzo-fn/contract/api";
+import { followBuild } from "../build-lines.ts";
 import { type Client, createClient } from "../client.ts";
 import { type Command, EXIT, type Invocation, UsageError } from "../command.ts";
-import { exitCodeOf } from "../failure.ts";
+import { detailLines, exitCodeOf } from "../failure.ts";
 import { bytes } from "../output.ts";
 import { createProgress, type Progress } from "../progress.ts";
 import { archive, listSource, multipart } from "../source.ts";
@@ -43,12 +44,33 @@ async function waitUntilReady(
   }
 }
 
+/** Waits while what the build's tools print goes to the terminal. */
+async function watchBuild(
+  { output }: Invocation,
+  client: Client,
+  progress: Progress,
+  name: string,
+  revision: string,
+): Promise<RevisionDetailJson> {
+  const over = new AbortController();
+  const onLine = (line: string): void => output.note(`  | ${line}`);
+  const following = followBuild(client, name, revision, onLine, over.signal);
+  try {
+    return await waitUntilReady(client, name, revision, progress);
+  } finally {
+    over.abort();
+    await following;
+  }
+}
+
 function reportFailedRevision(invocation: Invocation, name: string, revision: RevisionDetailJson): number {
   const { output } = invocation;
   const failure = revision.failure;
   output.problem(
     `error: revision ${revision.name} failed: ${failure?.message ?? "unknown reason"} (${failure?.code ?? "internal"})`,
   );
+  const details = failure?.details ?? [];
+  for (const line of details.flatMap(detailLines)) output.problem(line);
   for (const line of failure?.log_tail ?? []) output.problem(`  | ${line}`);
   output.problem(
     `  next: mend the source and deploy again, or see hanzo-fn describe ${name}; the traffic stays where it was`,
@@ -99,7 +121,7 @@ async function deploySource(
   }
 
   progress.now("Building");
-  const revision = await waitUntilReady(client, name, answer.revision.name, progress);
+  const revision = await watchBuild(invocation, client, progress, name, answer.revision.name);
   if (revision.state === "failed") {
     progress.clear();
     return reportFailedRevision(invocation, name, revision);

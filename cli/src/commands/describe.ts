@@ -1,6 +1,7 @@
 import type { FunctionDetailJson, RevisionDetailJson } from "@hanzo-fn/contract/api";
 import { createClient } from "../client.ts";
 import { type Command, EXIT } from "../command.ts";
+import { detailLines } from "../failure.ts";
 import { type Output, age, bytes, printTable } from "../output.ts";
 import { milliseconds, segment, trafficText } from "../words.ts";
 
@@ -32,6 +33,7 @@ function printRevision(output: Output, revision: RevisionDetailJson): void {
   );
   if (revision.failure !== undefined) {
     output.line(`  ${revision.failure.code}: ${revision.failure.message}`);
+    for (const line of (revision.failure.details ?? []).flatMap(detailLines)) output.line(line);
     for (const line of revision.failure.log_tail) output.line(`  | ${line}`);
   }
   const phases = Object.entries(revision.phases_ms).map(([phase, ms]) => `${phase} ${milliseconds(ms)}`);

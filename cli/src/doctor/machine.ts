@@ -1,10 +1,12 @@
 import { execFile } from "node:child_process";
 import { tmpdir } from "node:os";
 import { promisify } from "node:util";
+import { probeConfinement } from "@hanzo-fn/builder";
 import { checkIsolation, defaultRunDir, defaultUids } from "@hanzo-fn/engine";
 import { closeMemoryRoot, openMemoryRoot } from "@hanzo-fn/instance";
 import { findPostgres } from "@hanzo-fn/store";
 import { findPython } from "../serve/python.ts";
+import { findGo, findRust } from "../serve/toolchains.ts";
 
 const run = promisify(execFile);
 
@@ -68,6 +70,38 @@ async function pythonFindings(env: Env): Promise<Finding[]> {
   return [{ what: "python", state: "ok", detail: `${python.version} at ${python.executable}` }, pip];
 }
 
+/** What compiles functions, or why there is none of them on this machine. */
+async function compilerFindings(): Promise<Finding[]> {
+  const [go, rust] = await Promise.all([findGo(), findRust()]);
+  const finding = (what: string, language: string, found: typeof go | typeof rust): Finding =>
+    found.missing === undefined
+      ? { what, state: "ok", detail: `${found.version} at ${found.root}` }
+      : { what, state: "absent", detail: `${found.missing}: ${language} functions cannot run` };
+  return [finding("go", "Go", go), finding("rust", "Rust", rust)];
+}
+
+/** What the platform takes from builds on this machine. */
+async function buildFindings(): Promise<Finding[]> {
+  const isRoot = process.getuid?.() === 0;
+  const uids = defaultUids(defaultRunDir(tmpdir(), "doctor"));
+  const user = isRoot ? { uid: uids.base, gid: uids.base } : undefined;
+  const { offline } = await probeConfinement(user);
+  const separate = isRoot
+    ? {
+        state: "ok" as const,
+        detail: "dependencies are installed and compiled as users that own nothing else",
+      }
+    : { state: "weak" as const, detail: "builds run as the platform's own user: the platform is not root" };
+  const alone =
+    offline === undefined
+      ? { state: "weak" as const, detail: "build scripts of Rust crates reach what this machine reaches" }
+      : { state: "ok" as const, detail: "build scripts of Rust crates run without a network" };
+  return [
+    { what: "builds: user", ...separate },
+    { what: "builds: network", ...alone },
+  ];
+}
+
 function databaseFinding(): Finding {
   try {
     return { what: "postgresql", state: "ok", detail: `embedded, in ${findPostgres()}` };
@@ -91,13 +125,11 @@ function isolationFindings(): Finding[] {
 
 /** What this machine has, lacks and does not hold. */
 export async function inspectMachine(env: Env): Promise<Finding[]> {
-  const unserved = "this build serves python and typescript only, so nothing needs it";
-  const [python, npm, go, cargo, java] = await Promise.all([
+  const [python, npm, compilers, builds] = await Promise.all([
     pythonFindings(env),
     tool("npm", "npm", ["--version"], "functions with npm dependencies cannot be built", env),
-    tool("go", "go", ["version"], unserved, env),
-    tool("rust", "cargo", ["--version"], unserved, env),
-    tool("java", "java", ["--version"], unserved, env),
+    compilerFindings(),
+    buildFindings(),
   ]);
   const linux = process.platform === "linux";
   return [
@@ -112,9 +144,8 @@ export async function inspectMachine(env: Env): Promise<Finding[]> {
     databaseFinding(),
     ...python,
     npm,
-    go,
-    cargo,
-    java,
+    ...compilers,
+    ...builds,
     ...isolationFindings(),
   ];
 }

@@ -1,5 +1,6 @@
 import { execFile } from "node:child_process";
 import { access } from "node:fs/promises";
+import { userInfo } from "node:os";
 import { join } from "node:path";
 import { promisify } from "node:util";
 
@@ -59,6 +60,13 @@ export async function findGo(command = "go"): Promise<Found<GoInstallation>> {
   }
 }
 
+/** rustup looks for toolchains below HOME, which the platform's environment may have moved. */
+async function askRustc(rustc: string): Promise<readonly [string, string]> {
+  const ask = (env: NodeJS.ProcessEnv): Promise<[string, string]> =>
+    Promise.all([output(rustc, ["--print", "sysroot"], env), output(rustc, ["-vV"], env)]);
+  return ask({}).catch(() => ask({ RUSTUP_HOME: join(userInfo().homedir, ".rustup") }));
+}
+
 /**
  * The Rust of the PATH, from 1.77 on, and a C compiler, which links its programs. The toolchain's own programs are
  * taken, not those of a manager that would choose, and fetch, another version for a source that names one.
@@ -66,7 +74,7 @@ export async function findGo(command = "go"): Promise<Found<GoInstallation>> {
 export async function findRust(rustc = "rustc"): Promise<Found<RustInstallation>> {
   const missing = `Rust ${MIN_RUST.join(".")} or newer with cargo is not installed on this machine`;
   try {
-    const [root, words] = await Promise.all([output(rustc, ["--print", "sysroot"]), output(rustc, ["-vV"])]);
+    const [root, words] = await askRustc(rustc);
     const [version = "", ...rest] = words.split("\n");
     const host = rest.find((line) => line.startsWith("host: "))?.slice("host: ".length) ?? "";
     if (!isAtLeast(version, MIN_RUST)) return { missing: `${missing}, only ${version}` };

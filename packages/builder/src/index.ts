@@ -1,4 +1,5 @@
 export { createBuilder } from "./builder.ts";
+export { type Confinement, probeConfinement } from "./confinement.ts";
 export {
   createInPlaceBuilder,
   type InPlaceBuild,

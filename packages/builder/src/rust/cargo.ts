@@ -26,6 +26,11 @@ export type CargoBuilt =
 const LACKING =
   /--offline was specified|offline mode|attempting to make an HTTP request|no matching package|failed to select a version|failed to (?:download|get)|unable to (?:get|update)|you may want to run without the .*offline/i;
 
+/** Without where things lie on the platform's machine. */
+function say({ onLine }: CargoWork, line: string): void {
+  onLine(line.trimStart().replace(/ \(\/[^)]*\)$/, ""));
+}
+
 /** Runs cargo: fetching as the user of the caches, without running any crate; compiling as another one, offline. */
 export function createCargo(toolchain: RustToolchain, tools: Tools) {
   const { cargo, rustc, host } = toolchain;
@@ -61,7 +66,7 @@ export function createCargo(toolchain: RustToolchain, tools: Tools) {
   const compile = async (args: readonly string[], work: CargoWork) => {
     const errors: ErrorDetail[] = [];
     const onLine = (line: string, from: "stdout" | "stderr"): void => {
-      if (from === "stderr") return work.onLine(line);
+      if (from === "stderr") return say(work, line);
       const found = readRustError(line);
       if (found === undefined) return;
       errors.push(found.error);
@@ -73,7 +78,7 @@ export function createCargo(toolchain: RustToolchain, tools: Tools) {
 
   const fetch = async (work: CargoWork): Promise<void> => {
     await giveTree(work.root, tools.registryUser);
-    const onLine = work.onLine;
+    const onLine = (line: string): void => say(work, line);
     const { code, output } = await run(["fetch", "--target", host], work, { runs: "registry", onLine });
     if (code !== 0) throw cargoFailure(output, work.root);
     await giveTree(work.root, tools.sourceUser);
