@@ -19,7 +19,7 @@ export interface Publication {
 export const MAX_MESSAGE_BYTES = 1024 * 1024;
 const MAX_SUBJECT = 249;
 const MQ = /^mq(?:\.[a-z0-9_-]+)+$/;
-const TOPIC = /^[a-z0-9]+(?:_[a-z0-9]+)*$/;
+const TOPIC = /^(?!mq$)[a-z0-9]+(?:_[a-z0-9]+)*$/;
 const PRINTABLE = /^[\u0021-\u007e]{1,128}$/;
 
 /** Which broker a subject belongs to: `mq.` is NATS (HIP-55), a snake_case name Kafka (HIP-30). */
