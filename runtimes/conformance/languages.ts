@@ -2,6 +2,7 @@ import { execFileSync } from "node:child_process";
 import { fileURLToPath } from "node:url";
 import { executable, type Compiler } from "./compiled.ts";
 import { goCompiler } from "./go.ts";
+import { inImage, noContainers } from "./image.ts";
 import { rustCompiler } from "./rust.ts";
 
 export type LanguageName = "typescript" | "python" | "go" | "rust";
@@ -10,6 +11,13 @@ export type LanguageName = "typescript" | "python" | "go" | "rust";
 export interface Program {
   readonly command: string;
   readonly args: readonly string[];
+  /** Called before the start with the test's folder and the variables; its arguments are used instead. */
+  readonly wrap?: (
+    directory: string,
+    env: Readonly<Record<string, string>>,
+  ) => Promise<{ readonly args: readonly string[] }>;
+  /** Called after the end of the process: what it may have left behind. */
+  readonly remove?: (directory: string) => Promise<void>;
 }
 
 /** How one language's server is started and where languages may differ, or why it cannot be here. */
@@ -83,7 +91,24 @@ const rust: Language = {
   absent: rustBuilder === undefined ? "Rust is not installed" : undefined,
 };
 
-export const languages = { typescript, python, go, rust };
+const IMAGES = process.env["CONFORMANCE_IMAGES"];
+const own = { typescript, python, go, rust };
+
+/** Each language's server as a process, or inside its image where CONFORMANCE_IMAGES names an OCI layout. */
+export const languages =
+  IMAGES === undefined
+    ? own
+    : (Object.fromEntries(
+        Object.values(own).map((language) => [language.name, contained(language, IMAGES)]),
+      ) as typeof own);
+
+function contained(language: Language, layout: string): Language {
+  return {
+    ...language,
+    program: async (fixture) => inImage(language.name, layout, await language.program(fixture)),
+    absent: language.compiled ? (language.absent ?? noContainers()) : noContainers(),
+  };
+}
 
 async function builtProgram(compiler: Compiler | undefined, fixture: string | undefined): Promise<Program> {
   if (compiler === undefined || fixture === undefined) throw new Error("there is nothing to compile");

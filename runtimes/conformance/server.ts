@@ -42,24 +42,35 @@ export class Server implements AsyncDisposable {
   readonly err: Lines;
   readonly exited: Promise<number | null>;
 
-  constructor(program: Program, directory: string, options: BootOptions) {
+  readonly #remove: (directory: string) => Promise<void>;
+
+  private constructor(program: Program, directory: string, options: BootOptions, env: Env) {
     this.directory = directory;
     this.socket = join(directory, "s");
     this.source = join(directory, "source");
-    const env = {
-      PATH: process.env["PATH"] ?? "",
-      HANZO_FN_SOCKET: this.socket,
-      HANZO_FN_CONTROL_TOKEN: TOKEN,
-    };
-    const specialised = options.order === undefined ? {} : bootVariables(this.#order(options.order));
+    this.#remove = program.remove ?? (() => Promise.resolve());
     this.child = spawn(program.command, program.args, {
       cwd: directory,
-      env: { ...env, ...specialised, ...resolveSource(options.env ?? {}, this.source) },
+      env,
       stdio: [options.heldStdin === false ? "ignore" : "pipe", "pipe", "pipe"],
     });
     this.out = new Lines(this.child.stdout as Readable);
     this.err = new Lines(this.child.stderr as Readable);
     this.exited = once(this.child, "close").then(([code]) => code as number | null);
+  }
+
+  static async start(program: Program, directory: string, options: BootOptions): Promise<Server> {
+    const source = join(directory, "source");
+    const specialised = options.order === undefined ? {} : bootVariables(orderOf(directory, options.order));
+    const env = {
+      PATH: process.env["PATH"] ?? "",
+      HANZO_FN_SOCKET: join(directory, "s"),
+      HANZO_FN_CONTROL_TOKEN: TOKEN,
+      ...specialised,
+      ...resolveSource(options.env ?? {}, source),
+    };
+    const wrapped = { ...program, ...(await program.wrap?.(directory, env)) };
+    return new Server(wrapped, directory, options, env);
   }
 
   call(request: Request = {}): Promise<Answer> {
@@ -72,25 +83,8 @@ export class Server implements AsyncDisposable {
       method: "POST",
       path: "/.hanzo/specialise",
       headers: { "x-hanzo-control": token, "content-type": "application/json" },
-      body: JSON.stringify(this.#order(order)),
+      body: JSON.stringify(orderOf(this.directory, order)),
     });
-  }
-
-  #order(order: Order): Order {
-    return {
-      org: "acme",
-      function: "embed",
-      revision: "embed-00003",
-      instance: "fn-embed-00003-local-x1y2z3",
-      source: this.source,
-      entry: "handler.handle",
-      paths: [],
-      environment: { MODEL: "small" },
-      concurrency: 10,
-      timeout_ms: 20_000,
-      tmp: this.directory,
-      ...order,
-    };
   }
 
   async state(): Promise<string> {
@@ -100,9 +94,30 @@ export class Server implements AsyncDisposable {
 
   async [Symbol.asyncDispose](): Promise<void> {
     this.child.kill("SIGKILL");
+    await this.#remove(this.directory);
     await this.exited;
     await rm(this.directory, { recursive: true, force: true });
   }
+}
+
+type Env = Readonly<Record<string, string>>;
+
+/** A good body of `specialise`, with single fields of another. */
+function orderOf(directory: string, order: Order): Order {
+  return {
+    org: "acme",
+    function: "embed",
+    revision: "embed-00003",
+    instance: "fn-embed-00003-local-x1y2z3",
+    source: join(directory, "source"),
+    entry: "handler.handle",
+    paths: [],
+    environment: { MODEL: "small" },
+    concurrency: 10,
+    timeout_ms: 20_000,
+    tmp: directory,
+    ...order,
+  };
 }
 
 function resolveSource(env: Readonly<Record<string, string>>, source: string): Record<string, string> {
@@ -147,7 +162,7 @@ export async function boot(language: Language, options: BootOptions = {}): Promi
   const source = join(directory, "source");
   if (options.fixture === undefined) await mkdir(source);
   else await cp(fixturePath(options.fixture, language), source, { recursive: true });
-  const server = new Server(program, directory, options);
+  const server = await Server.start(program, directory, options);
   const ended = server.exited.then((code) => {
     if (options.mayEnd === true) return;
     throw new Error(`the server ended with ${code} before it listened: ${server.err.text()}`);
