@@ -13,6 +13,7 @@ from typing import Any
 
 from hanzo.functions._answers import BadAnswer, Stream, Unserialisable, Whole, encode
 from hanzo.functions._gateway import Host
+from hanzo.functions._handler import Handler
 from hanzo.functions._payload import fill, parse_query
 from hanzo.functions.body import AsyncBody, Body
 from hanzo.functions.context import Context
@@ -24,7 +25,6 @@ from .connection import PIECE, Connection
 from .errors import error_body
 from .http1 import Refused
 from .incoming import AsyncIncoming, BlockingIncoming, Incoming
-from .loader import Entry
 from .logs import LogSink, current
 from .settings import Identity
 from .streams import Capture, trace_of
@@ -54,7 +54,7 @@ class Executor:
         self.host = Host()
         # Header line of the first answer: what a cold start took. Empty once it has been given.
         self.cold_start = ""
-        self.entry: Entry = None  # type: ignore[assignment]
+        self.entry: Handler = None  # type: ignore[assignment]
         # What the user's module set in context variables while it was loaded.
         self.base = contextvars.Context()
         self.release: Callable[[Call], None] = lambda _call: None

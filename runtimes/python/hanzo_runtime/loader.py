@@ -7,11 +7,11 @@ import importlib.util
 import inspect
 import os
 import sys
-from collections.abc import Callable
-from functools import partial
 from importlib.machinery import PathFinder
 from types import ModuleType
 from typing import Any
+
+from hanzo.functions._handler import Handler
 
 from .settings import Load
 from .streams import trace_of
@@ -25,51 +25,6 @@ class LoadFailed(Exception):
         self.kind = kind
         self.message = message
         self.trace = trace
-
-
-class Entry:
-    """The user's handler. ``is_async`` says that it has to be called on the event loop, ``streams`` that it takes the body
-    of the request as its second parameter."""
-
-    __slots__ = ("call", "is_async", "streams")
-
-    def __init__(self, handler: Callable[..., Any]) -> None:
-        target = handler
-        while isinstance(target, partial):
-            target = target.func
-        if not inspect.isroutine(target):
-            target = type(target).__call__
-        self.is_async = inspect.iscoroutinefunction(target) or inspect.isasyncgenfunction(target)
-        takes = _parameters(handler)
-        self.streams = takes == 2
-        self.call: Callable[..., Any] = handler if takes else lambda _context: handler()
-
-
-def _parameters(handler: Callable[..., Any]) -> int:
-    """How many positional arguments the handler is called with: the context, or it and the body, or none."""
-    try:
-        signature = inspect.signature(handler)
-    except (TypeError, ValueError):
-        return 1
-    needed = [
-        parameter
-        for parameter in signature.parameters.values()
-        if parameter.kind in (parameter.POSITIONAL_ONLY, parameter.POSITIONAL_OR_KEYWORD)
-        and parameter.default is parameter.empty
-    ]
-    count = 2 if len(needed) == 2 else 1
-    try:
-        signature.bind(*[None] * count)
-    except TypeError as error:
-        try:
-            signature.bind()
-        except TypeError:
-            raise LoadFailed(
-                "entry_invalid",
-                f"the entry must take the context, or the context and the body; it is {signature}: {error}",
-            ) from None
-        return 0
-    return count
 
 
 def prepare(load: Load) -> None:
@@ -136,7 +91,7 @@ class _OwnedNamespace:
         return spec
 
 
-def load_entry(source: str, entry: str) -> Entry:
+def load_entry(source: str, entry: str) -> Handler:
     """Imports the module of the entry and looks the handler up. SystemExit passes through."""
     parts = entry.split(".")
     if len(parts) < 2 or not all(part.isidentifier() for part in parts):
@@ -159,7 +114,10 @@ def load_entry(source: str, entry: str) -> Entry:
         value = _instance(value, module_name)
     if not callable(value):
         raise LoadFailed("entry_invalid", f"the entry {entry} is not callable: it is of type {type(value).__name__}")
-    return Entry(value)
+    try:
+        return Handler(value)
+    except TypeError as error:
+        raise LoadFailed("entry_invalid", str(error)) from None
 
 
 def _split_entry(source: str, parts: list[str]) -> tuple[str, list[str]]:

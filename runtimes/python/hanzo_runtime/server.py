@@ -11,6 +11,7 @@ from time import monotonic, perf_counter
 from typing import Any
 
 from hanzo.functions._gateway import Gateway, Host
+from hanzo.functions._handler import Handler
 from hanzo.functions._payload import split_target
 
 from .calls import Call, Turns
@@ -19,7 +20,7 @@ from .errors import error_body
 from .execute import Executor
 from .http1 import Request
 from .incoming import Incoming
-from .loader import Entry, LoadFailed, load_entry, prepare
+from .loader import LoadFailed, load_entry, prepare
 from .logs import LogSink
 from .settings import Identity, Load, Settings
 from .streams import Capture
@@ -148,7 +149,7 @@ class Server:
         started = perf_counter()
         context = contextvars.Context()
 
-        def work() -> Entry:
+        def work() -> Handler:
             asyncio.set_event_loop(self.loop)
             try:
                 prepare(load)
@@ -156,7 +157,7 @@ class Server:
             finally:
                 self._capture.end()
 
-        def done(entry: Entry | None, error: BaseException | None) -> None:
+        def done(entry: Handler | None, error: BaseException | None) -> None:
             self._executor.post(lambda: self._loaded(load, context, entry, error, started, loaded))
 
         self._executor.workers.submit(Job(lambda: context.run(work), done))
@@ -165,7 +166,7 @@ class Server:
         self,
         load: Load,
         context: contextvars.Context,
-        entry: Entry | None,
+        entry: Handler | None,
         error: BaseException | None,
         started: float,
         loaded: Callable[[float, LoadFailed | None], None],

@@ -10,7 +10,7 @@ import threading
 import time
 import uuid
 from base64 import b64decode, b64encode
-from collections.abc import AsyncIterable
+from collections.abc import AsyncIterable, Iterable
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qs, urlsplit
 
@@ -18,6 +18,7 @@ from ._gateway.message import Request, bytes_of
 from .body import AsyncBody, Body
 from .errors import GatewayError
 from .event import now
+from .websocket import Message, WebSocket, WebSocketClosed
 
 if TYPE_CHECKING:
     from .context import Context
@@ -230,6 +231,43 @@ class MemoryAsyncReply(AsyncBody):
 
     async def __aexit__(self, *_: object) -> None:
         pass
+
+
+class MemorySocket(WebSocket):
+    """A WebSocket whose client sends some messages and then closes; what the handler sends is kept."""
+
+    def __init__(self, messages: Iterable[Message]) -> None:
+        self._incoming = list(messages)
+        self.accepted = False
+        self.sent: list[Message] = []
+        # The code the socket was closed with, by the handler or at its end.
+        self.code: int | None = None
+
+    async def accept(self, _context: Context, subprotocol: str | None) -> MemorySocket:
+        """What ``ctx.accept()`` calls."""
+        if self.accepted:
+            raise RuntimeError("ctx.accept(): the call has been answered")
+        self.accepted = True
+        self.subprotocol = subprotocol
+        return self
+
+    async def send(self, message: Message) -> None:
+        """Keeps it."""
+        if self.code is not None:
+            raise WebSocketClosed(self.code)
+        self.sent.append(message if isinstance(message, str) else bytes(memoryview(message)))
+
+    async def receive(self) -> Message | None:
+        """The next message of the client."""
+        if self.code is not None or not self._incoming:
+            self.close_code = self.close_code or 1000
+            return None
+        return self._incoming.pop(0)
+
+    async def close(self, code: int = 1000, reason: str = "") -> None:
+        """Keeps the code."""
+        if self.code is None:
+            self.code, self.close_reason = code, reason
 
 
 class MemoryGateway:
