@@ -6,6 +6,7 @@ import {
   type Manifest,
   PlatformError,
   revisionIdentity,
+  revisionName,
   triggerKey,
   ulid,
 } from "@hanzo-fn/contract";
@@ -223,6 +224,18 @@ export async function deploy(deps: DeployDependencies, request: DeployRequest): 
   });
 }
 
+/** Revisions that are not built yet are replaced: nobody will call them, and their builds would only be in the way. */
+async function endUnbuilt(tx: StoreTransaction, org: string, name: string, by: number): Promise<void> {
+  for (const { number, state } of await tx.revisions.list(org, name)) {
+    if (state !== "pending" && state !== "building") continue;
+    const message = `replaced by ${revisionName(name, by)} before it was built`;
+    await tx.revisions.observe(org, name, number, {
+      state: "failed",
+      failure: { code: "conflict", message, logTail: [] },
+    });
+  }
+}
+
 async function insertRevision(
   tx: StoreTransaction,
   { org, manifest }: DeployRequest,
@@ -233,6 +246,7 @@ async function insertRevision(
   const number = await tx.functions.allocateRevision(org, manifest.name);
   if (number === undefined)
     throw new PlatformError("internal", "the function vanished inside its own transaction");
+  await endUnbuilt(tx, org, manifest.name, number);
   return tx.revisions.insert(
     {
       org,

@@ -115,12 +115,31 @@ it("an older revision that is ready late takes nothing from a newer one", async 
   await using test = await testControl();
   await test.reconciler.start(never);
   await put(test, "f", "one");
+  test.deployer.tell("f", 1, "starting");
+  await inState(test, "f", 1, "starting");
   await put(test, "f", "two");
   test.deployer.tell("f", 2, "ready");
   await inState(test, "f", 2, "ready");
   test.deployer.tell("f", 1, "ready");
   await inState(test, "f", 1, "ready");
   expect(await percents(test, "f")).toEqual([0, 100]);
+});
+
+it("a revision that is replaced before it was built has failed, is taken from the engine, and says so", async () => {
+  await using test = await testControl();
+  await test.reconciler.start(never);
+  await put(test, "f", "one");
+  test.deployer.tell("f", 1, "building");
+  await inState(test, "f", 1, "building");
+  await put(test, "f", "two");
+  const replaced = await inState(test, "f", 1, "failed");
+  expect(replaced.failure).toEqual({
+    code: "conflict",
+    message: "replaced by f-00002 before it was built",
+    logTail: [],
+  });
+  await test.reconciler.settled("acme", "f");
+  expect(test.deployer.applied.at(-1)?.revisions.map(({ ref }) => ref.number)).toEqual([2]);
 });
 
 it("writes a failure down with its reason, and no later state over it or over ready", async () => {
