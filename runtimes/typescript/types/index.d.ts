@@ -1,0 +1,13 @@
+export { Context } from "./context.js";
+export type { ContextInit, Handler, Trigger } from "./context.js";
+export type { BatchItem, BatchResult, CloudEvent, EventInit, EventOptions } from "./event.js";
+export { GatewayError } from "./gateway-error.js";
+export type { Kv, SetOptions } from "./gateway/kv.js";
+export type { ModelHandle, Prediction } from "./gateway/models.js";
+export type { PublishOptions, Services } from "./gateway/services.js";
+export type { ListedObject, ObjectHead, Range, Storage, StoredObject } from "./gateway/storage.js";
+export type { Log, LogFields } from "./log.js";
+export { RequestHeaders } from "./request-headers.js";
+export { Response } from "./response.js";
+export type { HeadersInput, Piece, ResponseOptions, ServerSentEvent, Source } from "./response.js";
+export type { WebSocketConnection } from "./web-socket.js";
