@@ -79,7 +79,7 @@ export async function openTestGateway(over: Partial<GatewayParts> = {}) {
   const registry = createRegistry("hanzo_fn");
   const gateway = createGateway(
     {
-      kv: createEmbeddedKv(store.kv, { maxBytesPerFunction: 1024 * 1024 }),
+      kv: createEmbeddedKv(store.kv, { maxBytesPerFunction: 1024 * 1024, maxConnections: 5 }),
       storage,
       publishers: {},
       models: createModels(

@@ -22,7 +22,11 @@ const ORGANISATIONS_KEPT_MS = 10_000;
 
 async function openKv({ config, store, clock, log }: Parts): Promise<Kv> {
   const { url, maxBytesPerFunction } = config.kv;
-  if (url === undefined) return createEmbeddedKv(store.kv, { maxBytesPerFunction });
+  if (url === undefined) {
+    // The other half is the control plane's.
+    const maxConnections = Math.max(1, Math.floor(config.database.maxConnections / 2));
+    return createEmbeddedKv(store.kv, { maxBytesPerFunction, maxConnections });
+  }
   // Loaded only where it is used: it would make every start longer.
   const { openValkeyKv } = await import("@hanzo-fn/gateway/valkey");
   return openValkeyKv({ clock, log }, { url, timeoutMs: KV_TIMEOUT_MS });

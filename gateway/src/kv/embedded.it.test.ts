@@ -9,7 +9,7 @@ async function open(maxBytesPerFunction = 64 * 1024 * 1024) {
   const database = await createTestDatabase();
   const store = await openStore({ database, log: recordingLog(), clock: systemClock });
   return {
-    kv: createEmbeddedKv(store.kv, { maxBytesPerFunction }),
+    kv: createEmbeddedKv(store.kv, { maxBytesPerFunction, maxConnections: 5 }),
     store,
     async [Symbol.asyncDispose]() {
       await store.close();

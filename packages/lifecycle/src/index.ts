@@ -1,5 +1,6 @@
 export * from "./backoff.ts";
 export * from "./clock.ts";
+export * from "./gate.ts";
 export * from "./retry.ts";
 export * from "./service.ts";
 export * from "./single-flight.ts";

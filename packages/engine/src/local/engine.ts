@@ -12,12 +12,11 @@ import {
   type InstanceLine,
   type MemoryControl,
 } from "@hanzo-fn/instance";
-import type { Clock, Service } from "@hanzo-fn/lifecycle";
+import { createGate, type Clock, type Service } from "@hanzo-fn/lifecycle";
 import type { Logger } from "@hanzo-fn/telemetry";
 import type { DesiredRevision, Engine, Gateway, ResolveSecrets } from "../engine.ts";
 import { createCapacity } from "./capacity.ts";
 import { createDeployer } from "./deployer.ts";
-import { createGate } from "./gate.ts";
 import { createInstances } from "./instances.ts";
 import { checkIsolation, type Isolation, type IsolationItem } from "./isolation.ts";
 import type { RuntimeLaunch } from "./launch.ts";
