@@ -1,4 +1,5 @@
 import { execFile, execFileSync } from "node:child_process";
+import { existsSync } from "node:fs";
 import { copyFile, cp, mkdir, rm, writeFile } from "node:fs/promises";
 import { homedir } from "node:os";
 import { join } from "node:path";
@@ -47,7 +48,7 @@ edition = "2021"
 [dependencies]
 hanzo_functions = { path = ${JSON.stringify(SDK)} }
 serde_json = "1"
-tokio = { version = "1", features = ["time"] }
+tokio = { version = "1", features = ["sync", "time"] }
 
 [profile.dev]
 debug = "line-tables-only"
@@ -66,7 +67,7 @@ async function compile(command: string, { fixture, work, output, cache }: Task):
   await cp(work, crate, { recursive: true });
   await writeFile(join(crate, "Cargo.toml"), manifest(name));
   await copyFile(join(SDK, "Cargo.lock"), join(crate, "Cargo.lock"));
-  await writeFile(join(crate, "src/main.rs"), MAIN);
+  if (!existsSync(join(crate, "src/main.rs"))) await writeFile(join(crate, "src/main.rs"), MAIN);
   const target = join(cache, "target");
   await promisify(execFile)(command, ["build", "--quiet", "--color=never"], {
     cwd: crate,

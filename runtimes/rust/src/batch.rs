@@ -2,6 +2,7 @@ use std::collections::{BTreeMap, HashSet};
 
 use serde_json::{json, Value};
 
+use crate::context::Trigger;
 use crate::data::{parse_json, Data};
 use crate::event::Event;
 
@@ -17,9 +18,9 @@ pub struct Item {
     pub id: String,
     /// The payload.
     pub data: Data,
-    /// The subject, topic or URI that it comes from; empty where it is not known.
+    /// The subject, topic or URI that it comes from.
     pub source: String,
-    /// RFC 3339; empty where it is not known.
+    /// RFC 3339.
     pub timestamp: String,
     /// 1 for the first delivery.
     pub attempt: u32,
@@ -58,19 +59,19 @@ impl FromIterator<(String, Value)> for ItemHeaders {
     }
 }
 
-/// The items of a batch body, or what is wrong with it.
-pub(crate) fn parse(media: &str, body: &[u8]) -> Result<Vec<Item>, String> {
+/// The items of a batch body, or what is wrong with it. What an item does not say of its delivery is the call's.
+pub(crate) fn parse(media: &str, body: &[u8], call: &Trigger) -> Result<Vec<Item>, String> {
     let value = parse_json(body)?;
     let items = if media == EVENTS {
         let Value::Array(events) = value else {
             return Err("a batch of events is a JSON array".to_owned());
         };
-        collect(events, event_item)?
+        collect(events, |event| event_item(event, call))?
     } else {
         let Some(Value::Array(items)) = take(value, "items") else {
             return Err("a batch is an object with the list items".to_owned());
         };
-        collect(items, plain_item)?
+        collect(items, |item| plain_item(item, call))?
     };
     let mut known = HashSet::new();
     match items.iter().find(|item| !known.insert(item.id.as_str())) {
@@ -80,7 +81,10 @@ pub(crate) fn parse(media: &str, body: &[u8]) -> Result<Vec<Item>, String> {
     }
 }
 
-fn collect(values: Vec<Value>, item: fn(Value) -> Result<Item, String>) -> Result<Vec<Item>, String> {
+fn collect(
+    values: Vec<Value>,
+    item: impl Fn(Value) -> Result<Item, String>,
+) -> Result<Vec<Item>, String> {
     values
         .into_iter()
         .enumerate()
@@ -95,20 +99,20 @@ fn take(value: Value, name: &str) -> Option<Value> {
     }
 }
 
-fn event_item(value: Value) -> Result<Item, String> {
+fn event_item(value: Value, call: &Trigger) -> Result<Item, String> {
     let (event, data) = Event::from_structured(value)?;
     Ok(Item {
         id: event.id().to_owned(),
         data: Data::from(data),
         source: event.source().to_owned(),
-        timestamp: event.get("time").unwrap_or_default().to_owned(),
-        attempt: 1,
+        timestamp: event.get("time").unwrap_or(&call.timestamp).to_owned(),
+        attempt: call.attempt,
         headers: ItemHeaders::default(),
         event: Some(event),
     })
 }
 
-fn plain_item(value: Value) -> Result<Item, String> {
+fn plain_item(value: Value, call: &Trigger) -> Result<Item, String> {
     let Value::Object(mut fields) = value else {
         return Err("it is no object".to_owned());
     };
@@ -117,12 +121,13 @@ fn plain_item(value: Value) -> Result<Item, String> {
         _ => return Err("it has no id".to_owned()),
     };
     let data = fields.remove("data").ok_or("it has no data")?;
-    let mut text = |name: &str| match fields.remove(name) {
+    let mut text = |name: &str, fallback: &str| match fields.remove(name) {
         Some(Value::String(text)) => text,
-        _ => String::new(),
+        _ => fallback.to_owned(),
     };
-    let (source, timestamp) = (text("source"), text("timestamp"));
-    let attempt = fields.get("attempt").and_then(Value::as_u64).unwrap_or(1);
+    let source = text("source", &call.source);
+    let timestamp = text("timestamp", &call.timestamp);
+    let attempt = fields.get("attempt").and_then(Value::as_u64);
     let headers = match fields.remove("headers") {
         Some(Value::Object(headers)) => headers.into_iter().collect(),
         _ => ItemHeaders::default(),
@@ -132,7 +137,7 @@ fn plain_item(value: Value) -> Result<Item, String> {
         data: Data::from(data),
         source,
         timestamp,
-        attempt: u32::try_from(attempt).unwrap_or(u32::MAX).max(1),
+        attempt: attempt.map_or(call.attempt, |n| u32::try_from(n).unwrap_or(u32::MAX).max(1)),
         headers,
         event: None,
     })
@@ -178,7 +183,12 @@ mod tests {
     use super::*;
 
     fn items(body: &Value) -> Result<Vec<Item>, String> {
-        parse(ITEMS, body.to_string().as_bytes())
+        let call = Trigger {
+            source: "mq.call".to_owned(),
+            attempt: 2,
+            ..Trigger::default()
+        };
+        parse(ITEMS, body.to_string().as_bytes(), &call)
     }
 
     #[test]
@@ -188,7 +198,8 @@ mod tests {
             {"id": "b", "data": null},
         ]});
         let items = items(&body).unwrap();
-        assert_eq!((items[0].attempt, items[1].attempt), (3, 1));
+        assert_eq!((items[0].attempt, items[1].attempt), (3, 2));
+        assert_eq!((&*items[0].source, &*items[1].source), ("mq.x", "mq.call"));
         assert_eq!(items[0].headers.get("X-a"), Some("1"));
         assert_eq!(items[0].data.get::<u8>("n").unwrap(), 1);
         assert_eq!(items[1].data.value(), &Value::Null);

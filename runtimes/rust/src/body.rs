@@ -1,6 +1,9 @@
 use std::fmt;
 use std::pin::Pin;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::Arc;
 use std::task::{ready, Context, Poll};
+use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
 use futures_core::Stream;
@@ -11,11 +14,40 @@ use crate::error::{Error, Result};
 
 /// What is left unread of a body when it is dropped is read up to here, so that the connection can serve again.
 const DRAIN_LIMIT: usize = 1024 * 1024;
+const DRAIN_TIME: Duration = Duration::from_secs(10);
 
 /// The body of a request as a stream of pieces: the second parameter of a handler.
 ///
 /// The server reads from the connection only as fast as the pieces are taken. A body that ends early is an error.
-pub struct Body(Source);
+pub struct Body {
+    source: Source,
+    progress: Progress,
+}
+
+/// How far a request body has been read; clones tell the same.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Progress(Arc<State>);
+
+#[derive(Debug, Default)]
+struct State {
+    complete: AtomicBool,
+    abandoned: AtomicBool,
+}
+
+impl Progress {
+    pub(crate) fn complete(&self) {
+        self.0.complete.store(true, Ordering::Relaxed);
+    }
+
+    pub(crate) fn is_complete(&self) -> bool {
+        self.0.complete.load(Ordering::Relaxed)
+    }
+
+    /// The connection ends with this call: the rest of the body is not to be read.
+    pub(crate) fn abandon(&self) {
+        self.0.abandoned.store(true, Ordering::Relaxed);
+    }
+}
 
 enum Source {
     Memory(Bytes),
@@ -23,8 +55,9 @@ enum Source {
 }
 
 impl Body {
-    pub(crate) fn from_connection(incoming: Incoming) -> Self {
-        Self(Source::Connection(Some(incoming)))
+    pub(crate) fn from_connection(incoming: Incoming, progress: Progress) -> Self {
+        let source = Source::Connection(Some(incoming));
+        Self { source, progress }
     }
 
     /// The next piece; `None` at the end.
@@ -61,7 +94,8 @@ impl Stream for Body {
     type Item = Result<Bytes>;
 
     fn poll_next(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Self::Item>> {
-        let incoming = match &mut self.0 {
+        let body = &mut *self;
+        let incoming = match &mut body.source {
             Source::Memory(bytes) => {
                 let whole = std::mem::take(bytes);
                 return Poll::Ready((!whole.is_empty()).then_some(Ok(whole)));
@@ -71,14 +105,17 @@ impl Stream for Body {
         };
         loop {
             match ready!(Pin::new(&mut *incoming).poll_frame(context)) {
-                None => return Poll::Ready(None),
+                None => {
+                    body.progress.complete();
+                    return Poll::Ready(None);
+                }
                 Some(Ok(frame)) => match frame.into_data() {
                     Ok(data) if !data.is_empty() => return Poll::Ready(Some(Ok(data))),
                     // Trailers carry nothing for a function.
                     _ => {}
                 },
                 Some(Err(error)) => {
-                    self.0 = Source::Connection(None);
+                    body.source = Source::Connection(None);
                     let message = format!("the body ended early: {error}");
                     return Poll::Ready(Some(Err(Error::named("BodyError", message))));
                 }
@@ -89,15 +126,17 @@ impl Stream for Body {
 
 impl Drop for Body {
     fn drop(&mut self) {
-        let Source::Connection(Some(mut incoming)) = std::mem::replace(&mut self.0, Source::Connection(None))
-        else {
+        let source = std::mem::replace(&mut self.source, Source::Connection(None));
+        let Source::Connection(Some(mut incoming)) = source else {
             return;
         };
-        if incoming.is_end_stream() {
+        if incoming.is_end_stream() || self.progress.0.abandoned.load(Ordering::Relaxed) {
             return;
         }
         if let Ok(runtime) = tokio::runtime::Handle::try_current() {
-            runtime.spawn(async move { drain(&mut incoming).await });
+            runtime.spawn(async move {
+                let _ = tokio::time::timeout(DRAIN_TIME, drain(&mut incoming)).await;
+            });
         }
     }
 }
@@ -114,7 +153,9 @@ async fn drain(incoming: &mut Incoming) {
 
 impl From<Bytes> for Body {
     fn from(bytes: Bytes) -> Self {
-        Self(Source::Memory(bytes))
+        let source = Source::Memory(bytes);
+        let progress = Progress::default();
+        Self { source, progress }
     }
 }
 

@@ -1,4 +1,4 @@
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
@@ -9,6 +9,7 @@ use crate::data::{Data, Query};
 use crate::event::Event;
 use crate::headers::Headers;
 use crate::log::Log;
+use crate::websocket::Offer;
 
 /// What called the function.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -59,6 +60,8 @@ pub(crate) struct Inner {
     pub(crate) cancelled: Cancelled,
     pub(crate) event: Option<Event>,
     pub(crate) batch: Option<Vec<Item>>,
+    /// Where the call asks for a WebSocket, until it is accepted.
+    pub(crate) offer: Mutex<Option<Offer>>,
 }
 
 impl Context {
@@ -141,5 +144,10 @@ impl Context {
     /// The items, where the call is a batch.
     pub fn batch(&self) -> Option<&[Item]> {
         self.inner.batch.as_deref()
+    }
+
+    pub(crate) fn take_offer(&self) -> Option<Offer> {
+        let mut offer = self.inner.offer.lock().unwrap_or_else(PoisonError::into_inner);
+        offer.take()
     }
 }

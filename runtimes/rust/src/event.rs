@@ -46,7 +46,7 @@ impl Event {
         if headers.get("ce-specversion")? != "1.0" {
             return None;
         }
-        let attributes = headers
+        let mut attributes: Map<String, Value> = headers
             .iter()
             .filter_map(|(name, value)| {
                 let name = name.strip_prefix("ce-")?;
@@ -54,6 +54,10 @@ impl Event {
                 Some((name.to_owned(), Value::from(value)))
             })
             .collect();
+        // The HTTP binding puts this one attribute into the header of its own.
+        if let Some(media) = headers.filled("content-type") {
+            attributes.insert("datacontenttype".to_owned(), Value::from(&*media));
+        }
         Some(Self { attributes })
     }
 

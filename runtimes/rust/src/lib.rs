@@ -16,6 +16,7 @@ mod server;
 mod sse;
 pub mod stream;
 mod text;
+mod websocket;
 
 pub use batch::{Item, ItemHeaders, ItemResult};
 pub use body::Body;
@@ -30,3 +31,4 @@ pub use log::{Level, Log, LogLine};
 pub use response::{IntoEvent, IntoPiece, Piece, Response};
 pub use server::serve;
 pub use sse::SseEvent;
+pub use websocket::{Message, WebSocket};

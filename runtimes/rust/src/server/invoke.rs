@@ -3,194 +3,116 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use bytes::{Bytes, BytesMut};
-use http_body_util::BodyExt as _;
-use hyper::body::{Body as _, Incoming};
-use hyper::header::{HeaderMap, HeaderValue};
-use hyper::http::request::Parts;
-use hyper::{Request, Response};
-use tokio::sync::{oneshot, OwnedSemaphorePermit};
+use bytes::Bytes;
+use hyper::body::Incoming;
+use hyper::header::{HeaderMap, HeaderValue, CONNECTION, UPGRADE};
+use hyper::{Request, Response, StatusCode};
+use tokio::sync::oneshot;
 use tokio::time::timeout_at;
 
 use super::failure::{failure, Code};
 use super::outgoing::Outgoing;
+use super::prepare::{prepare, Asked, Refused};
 use super::reply::{Head, Reply};
-use super::request::{self, Content};
+use super::request;
 use super::run;
 use super::shared::Call;
 use super::Server;
-use crate::body::Body;
+use crate::body::Progress;
 use crate::cancel::CancelReason;
-use crate::context::{Context, Inner};
-use crate::data::{Data, Query};
 use crate::headers::Headers;
 use crate::log::Log;
+use crate::websocket::{offer, Offer, Ties};
 
 const COLD_START: &str = "x-function-cold-start";
 const DURATION: &str = "x-function-duration-ms";
 const INSTANCE: &str = "x-function-instance";
 
-/// What is known of a call from its head.
-struct Asked {
-    request_id: Arc<str>,
-    budget: Duration,
-    headers: Headers,
-    parts: Parts,
-}
+/// When the handler began, once it has.
+type Began = Option<Instant>;
 
-/// A refusal by the server itself.
-struct Refused(Code, String);
-
-pub(crate) async fn invoke(server: Arc<Server>, request: Request<Incoming>) -> Response<Outgoing> {
+pub(crate) async fn invoke(
+    server: Arc<Server>,
+    mut request: Request<Incoming>,
+    ties: Ties,
+) -> Response<Outgoing> {
+    let offered = offer(&mut request);
     let (mut parts, incoming) = request.into_parts();
     let headers = Headers::from(std::mem::take(&mut parts.headers));
+    let budget = request::deadline(&headers).unwrap_or(server.timeout);
+    let call = Call::new(Instant::now() + budget);
+    let request_id = request::request_id(&headers);
+    let progress = Progress::default();
+    let late = Late {
+        budget,
+        log: Log::new(server.sink.clone(), Some(Arc::clone(&request_id))),
+    };
     let asked = Asked {
-        request_id: request::request_id(&headers),
-        budget: request::deadline(&headers).unwrap_or(server.timeout),
+        request_id: Arc::clone(&request_id),
         headers,
         parts,
+        offer: offered.map(|(upgrade, key)| Offer {
+            upgrade,
+            key,
+            call: Arc::clone(&call),
+            ties,
+        }),
+        progress: progress.clone(),
     };
-    let request_id = Arc::clone(&asked.request_id);
-    let mut spent = Spent(None);
-    match answer(&server, asked, incoming, &mut spent).await {
+    let mut began = None;
+    match answer(&server, &call, asked, incoming, late, &mut began).await {
         Ok(response) => response,
         Err(Refused(code, msg)) => {
             let (mut head, body) = failure(code, &msg, &request_id, &server.identity);
-            server.sign(&mut head.headers, &spent);
+            if !progress.is_complete() {
+                // What is left of a body that nobody reads would be taken for the next request.
+                progress.abandon();
+                head.headers.insert(CONNECTION, HeaderValue::from_static("close"));
+            }
+            server.sign(&mut head.headers, began);
             respond(head, Outgoing::whole(body))
         }
     }
 }
 
-/// When the handler began, once it has.
-pub(crate) struct Spent(Option<Instant>);
-
 async fn answer(
     server: &Arc<Server>,
+    call: &Arc<Call>,
     asked: Asked,
     incoming: Incoming,
-    spent: &mut Spent,
+    late: Late,
+    began: &mut Began,
 ) -> Result<Response<Outgoing>, Refused> {
-    let began = Instant::now();
-    let call = Call::new(began + asked.budget);
-    let late = Late {
-        budget: asked.budget,
-        log: Log::new(server.sink.clone(), Some(Arc::clone(&asked.request_id))),
-    };
     let mut waiting = Waiting {
-        call: Arc::clone(&call),
+        call: Arc::clone(call),
         over: false,
     };
-    let prepared = timeout_at(call.deadline.into(), prepare(server, &call, asked, incoming));
-    let Ok(ready) = prepared.await else {
+    let progress = asked.progress.clone();
+    let prepared = timeout_at(call.deadline.into(), prepare(server, call, asked, incoming)).await;
+    let Ok(ready) = prepared else {
         waiting.over = true;
         return Err(late.refusal());
     };
-    let (context, body, turn) = ready?;
+    let ready = ready?;
     let (sender, receiver) = oneshot::channel();
-    call.begin(turn, sender);
-    spent.0 = Some(Instant::now());
-    run::start(Arc::clone(server), Arc::clone(&call), context, body);
+    call.begin(ready.turn, sender);
+    *began = Some(Instant::now());
+    run::start(Arc::clone(server), Arc::clone(call), ready.context, ready.body);
     let reply = timeout_at(call.deadline.into(), receiver).await;
     waiting.over = true;
     match reply {
         Ok(Ok(Reply::Failed(code, msg))) => Err(Refused(code, msg)),
-        Ok(Ok(reply)) => Ok(server.finish(reply, &call, late, spent)),
-        Ok(Err(_)) => Err(Refused(Code::HandlerError, "the handler ended without an answer".to_owned())),
+        Ok(Ok(reply)) => Ok(server.finish(reply, call, late, *began)),
+        Ok(Err(_)) => {
+            let msg = "the handler ended without an answer".to_owned();
+            Err(Refused(Code::HandlerError, msg))
+        }
         Err(_) => {
+            progress.abandon();
             call.cancel(CancelReason::DeadlineExceeded);
             Err(late.refusal())
         }
     }
-}
-
-/// Everything before the handler runs: the body, a turn, the context.
-async fn prepare(
-    server: &Server,
-    call: &Arc<Call>,
-    asked: Asked,
-    incoming: Incoming,
-) -> Result<(Context, Body, OwnedSemaphorePermit), Refused> {
-    let streamed = server.handler.streams_body;
-    let (bytes, body) = if streamed {
-        (Bytes::new(), Body::from_connection(incoming))
-    } else {
-        (collect(incoming, server.max_body).await?, Body::default())
-    };
-    let turn = Arc::clone(&server.gate).acquire_owned().await;
-    let turn = turn.map_err(|_| Refused(Code::Draining, "this instance ends".to_owned()))?;
-    let context = context_of(server, call, asked, bytes)?;
-    Ok((context, body, turn))
-}
-
-async fn collect(mut incoming: Incoming, limit: u64) -> Result<Bytes, Refused> {
-    let too_large = || {
-        let msg = format!("the body is larger than {limit} bytes");
-        Refused(Code::PayloadTooLarge, msg)
-    };
-    let broken = |error| Refused(Code::BadRequest, format!("the body ended early: {error}"));
-    if incoming.is_end_stream() {
-        return Ok(Bytes::new());
-    }
-    if incoming.size_hint().lower() > limit {
-        return Err(too_large());
-    }
-    let mut first = Bytes::new();
-    let mut whole = BytesMut::new();
-    while let Some(frame) = incoming.frame().await {
-        let Ok(data) = frame.map_err(broken)?.into_data() else {
-            continue;
-        };
-        if (first.len() + whole.len() + data.len()) as u64 > limit {
-            return Err(too_large());
-        }
-        if first.is_empty() && whole.is_empty() {
-            first = data;
-            continue;
-        }
-        if whole.is_empty() {
-            whole.extend_from_slice(&first);
-            first = Bytes::new();
-        }
-        whole.extend_from_slice(&data);
-    }
-    Ok(if whole.is_empty() { first } else { whole.freeze() })
-}
-
-fn context_of(server: &Server, call: &Call, asked: Asked, body: Bytes) -> Result<Context, Refused> {
-    let Asked {
-        request_id,
-        headers,
-        parts,
-        ..
-    } = asked;
-    let query = Query::parse(parts.uri.query().unwrap_or_default());
-    let content = if server.handler.streams_body {
-        Content::unread(&headers)
-    } else {
-        Content::parse(&headers, &body, &query)
-            .map_err(|reason| Refused(Code::BadRequest, reason))?
-    };
-    let path = parts.uri.path().to_owned();
-    let inner = Inner {
-        data: Data::from(content.data),
-        trigger: request::trigger(&headers, &path),
-        headers,
-        log: Log::new(server.sink.clone(), Some(Arc::clone(&request_id))),
-        body,
-        method: parts.method.as_str().to_owned(),
-        path,
-        query,
-        request_id,
-        identity: Arc::clone(&server.identity),
-        deadline: call.deadline,
-        cancelled: call.cancelled.clone(),
-        event: content.event,
-        batch: content.batch,
-    };
-    Ok(Context {
-        inner: Arc::new(inner),
-    })
 }
 
 /// Cancels the call where the connection goes away before there is an answer.
@@ -214,13 +136,9 @@ struct Late {
 }
 
 impl Late {
-    fn message(&self) -> String {
-        format!("the handler did not finish within {} ms", self.budget.as_millis())
-    }
-
-    /// Logs it away from the connections: a full pipe would hold them up.
+    /// Logs it away from the connections, since a full pipe would hold them up, and answers the words.
     fn report(self) -> String {
-        let message = self.message();
+        let message = format!("the handler did not finish within {} ms", self.budget.as_millis());
         let said = message.clone();
         tokio::task::spawn_blocking(move || self.log.error(said));
         message
@@ -232,7 +150,7 @@ impl Late {
 }
 
 impl Server {
-    fn finish(&self, reply: Reply, call: &Arc<Call>, late: Late, spent: &Spent) -> Response<Outgoing> {
+    fn finish(&self, reply: Reply, call: &Arc<Call>, late: Late, began: Began) -> Response<Outgoing> {
         let (mut head, body) = match reply {
             Reply::Whole(head, content) => (head, Outgoing::whole(content)),
             Reply::Head(head) => (head, Outgoing::whole(Bytes::new())),
@@ -240,18 +158,19 @@ impl Server {
                 let late = Box::new(move || drop(late.report()));
                 (head, Outgoing::stream(first, next, Arc::clone(call), late))
             }
+            Reply::Upgrade(key) => (switching(key), Outgoing::whole(Bytes::new())),
             Reply::Failed(code, msg) => {
                 let (head, body) = failure(code, &msg, "", &self.identity);
                 (head, Outgoing::whole(body))
             }
         };
-        self.sign(&mut head.headers, spent);
+        self.sign(&mut head.headers, began);
         respond(head, body)
     }
 
     /// The headers that every answer carries.
-    fn sign(&self, headers: &mut HeaderMap, spent: &Spent) {
-        let tenths = spent.0.map_or(0, |began| began.elapsed().as_micros() / 100);
+    fn sign(&self, headers: &mut HeaderMap, began: Began) {
+        let tenths = began.map_or(0, |began| began.elapsed().as_micros() / 100);
         let text = format!("{}.{}", tenths / 10, tenths % 10);
         if let Ok(value) = HeaderValue::try_from(text) {
             headers.insert(DURATION, value);
@@ -260,6 +179,18 @@ impl Server {
         if let Some(phases) = self.take_cold_start() {
             headers.insert(COLD_START, phases);
         }
+    }
+}
+
+/// The head that makes a connection a WebSocket.
+fn switching(key: HeaderValue) -> Head {
+    let mut headers = HeaderMap::new();
+    headers.insert(CONNECTION, HeaderValue::from_static("upgrade"));
+    headers.insert(UPGRADE, HeaderValue::from_static("websocket"));
+    headers.insert("sec-websocket-accept", key);
+    Head {
+        status: StatusCode::SWITCHING_PROTOCOLS,
+        headers,
     }
 }
 

@@ -14,6 +14,51 @@ pub(crate) enum Io {
     Tcp(TcpStream),
 }
 
+impl Io {
+    /// Reads what is there; 0 at the end.
+    pub(crate) async fn read(&self, bytes: &mut [u8]) -> io::Result<usize> {
+        loop {
+            let read = match self {
+                Self::Unix(stream) => {
+                    stream.readable().await?;
+                    stream.try_read(bytes)
+                }
+                Self::Tcp(stream) => {
+                    stream.readable().await?;
+                    stream.try_read(bytes)
+                }
+            };
+            match read {
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+                other => return other,
+            }
+        }
+    }
+
+    pub(crate) async fn write_all(&self, bytes: &[u8]) -> io::Result<()> {
+        let mut rest = bytes;
+        while !rest.is_empty() {
+            let written = match self {
+                Self::Unix(stream) => {
+                    stream.writable().await?;
+                    stream.try_write(rest)
+                }
+                Self::Tcp(stream) => {
+                    stream.writable().await?;
+                    stream.try_write(rest)
+                }
+            };
+            match written {
+                Ok(0) => return Err(io::ErrorKind::WriteZero.into()),
+                Ok(count) => rest = &rest[count..],
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(())
+    }
+}
+
 macro_rules! with {
     ($io:expr, $stream:ident => $body:expr) => {
         match &mut *$io {

@@ -9,6 +9,7 @@ use std::task::Poll;
 use std::time::Duration;
 
 use hyper::body::Incoming;
+use hyper::header::{HeaderValue, CONNECTION};
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper::{Request, Response};
@@ -19,12 +20,15 @@ use super::control::{self, control};
 use super::io::Io;
 use super::outgoing::Outgoing;
 use super::settings::Listen;
-use super::{request, Alive, Server};
+use super::{request, Server};
 use crate::headers::Headers;
 use crate::server::failure::Code;
+use crate::websocket::Ties;
 
 /// The largest head of a request: section 11 of the runtime contract.
 const MAX_HEAD: usize = 64 * 1024;
+/// What hyper buffers. It refuses a longer head by itself and without our error body.
+const MAX_BUFFER: usize = 4 * MAX_HEAD;
 const MOST_HEADERS: usize = 256;
 /// After a failure to take a connection, as for want of descriptors.
 const RETRY_ACCEPT: Duration = Duration::from_millis(50);
@@ -72,7 +76,7 @@ pub(crate) async fn accept(
     server: Arc<Server>,
     listener: Listener,
     mut drain: watch::Receiver<bool>,
-    alive: Alive,
+    ties: Ties,
 ) {
     loop {
         let taken = {
@@ -84,17 +88,18 @@ pub(crate) async fn accept(
         };
         match taken {
             Ok(io) => {
-                tokio::spawn(serve(Arc::clone(&server), io, drain.clone(), alive.clone()));
+                tokio::spawn(serve(Arc::clone(&server), io, drain.clone(), ties.clone()));
             }
             Err(_) => tokio::time::sleep(RETRY_ACCEPT).await,
         }
     }
 }
 
-async fn serve(server: Arc<Server>, io: Io, mut drain: watch::Receiver<bool>, alive: Alive) {
-    let service = service_fn(move |request| answer(Arc::clone(&server), request));
+async fn serve(server: Arc<Server>, io: Io, mut drain: watch::Receiver<bool>, ties: Ties) {
+    let alive = ties.alive.clone();
+    let service = service_fn(move |request| answer(Arc::clone(&server), request, ties.clone()));
     let connection = http1::Builder::new()
-        .max_buf_size(MAX_HEAD)
+        .max_buf_size(MAX_BUFFER)
         .max_headers(MOST_HEADERS)
         .serve_connection(io, service)
         .with_upgrades();
@@ -110,7 +115,17 @@ async fn serve(server: Arc<Server>, io: Io, mut drain: watch::Receiver<bool>, al
     drop(alive);
 }
 
-async fn answer(server: Arc<Server>, request: Request<Incoming>) -> Result<Response<Outgoing>, Infallible> {
+async fn answer(
+    server: Arc<Server>,
+    request: Request<Incoming>,
+    ties: Ties,
+) -> Result<Response<Outgoing>, Infallible> {
+    if head_size(&request) > MAX_HEAD {
+        let msg = format!("the head of the request is larger than {MAX_HEAD} bytes");
+        let mut response = server.refuse(Code::HeadTooLarge, &msg, &request::request_id(&Headers::default()));
+        response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
+        return Ok(response);
+    }
     if request.uri().path().starts_with(control::PREFIX) {
         let (parts, _) = request.into_parts();
         return Ok(control(&server, parts));
@@ -120,7 +135,15 @@ async fn answer(server: Arc<Server>, request: Request<Incoming>) -> Result<Respo
         let msg = "this instance is about to end and takes no more calls";
         return Ok(server.refuse(Code::Draining, msg, &id));
     }
-    Ok(super::invoke::invoke(server, request).await)
+    Ok(super::invoke::invoke(server, request, ties).await)
+}
+
+/// The bytes of the request line and the headers, as they were sent but for spaces around values.
+fn head_size(request: &Request<Incoming>) -> usize {
+    let uri = request.uri();
+    let line = uri.path().len() + uri.query().map_or(0, str::len) + "GET ? HTTP/1.1\r\n".len();
+    let fields = request.headers().iter();
+    fields.fold(line, |size, (name, value)| size + name.as_str().len() + value.len() + 4)
 }
 
 pub(crate) enum First<A, B> {

@@ -9,6 +9,7 @@ mod listen;
 mod outgoing;
 mod panics;
 mod pool;
+mod prepare;
 mod reply;
 mod request;
 mod run;
@@ -24,14 +25,19 @@ use hyper::header::HeaderValue;
 use hyper::Response;
 use tokio::signal::unix::{signal, SignalKind};
 use tokio::sync::{mpsc, watch, Semaphore};
+use tokio::time::timeout;
 
 use self::failure::{failure, Code};
 use self::listen::Listener;
+pub(crate) use self::io::Io;
 use self::outgoing::Outgoing;
 use self::pool::Pool;
+pub(crate) use self::reply::Reply;
+pub(crate) use self::shared::Call;
 use crate::context::Identity;
 use crate::handler::{Erased, Handler};
 use crate::log::{Log, Sink};
+use crate::websocket::Ties;
 
 /// The exit code of a server that cannot listen: section 1 of the runtime contract.
 const CANNOT_LISTEN: i32 = 70;
@@ -53,6 +59,9 @@ pub(crate) struct Server {
     cold: AtomicBool,
     draining: AtomicBool,
 }
+
+/// How long sockets have to say that the drain is over.
+const LAST_WORDS: Duration = Duration::from_millis(200);
 
 /// Held by every connection: the drain is over when the last one is dropped.
 pub(crate) type Alive = mpsc::Sender<()>;
@@ -148,17 +157,22 @@ fn run(handler: Erased, start: Instant) -> ! {
 async fn live(server: Arc<Server>, listener: Listener, drain: Duration) {
     let (alive, mut gone) = mpsc::channel(1);
     let (begin_drain, drained) = watch::channel(false);
+    let (end_sockets, over) = watch::channel(false);
     let Ok(mut terminate) = signal(SignalKind::terminate()) else {
         return;
     };
-    let accepting = tokio::spawn(listen::accept(Arc::clone(&server), listener, drained, alive));
+    let ties = Ties { alive, over };
+    let accepting = tokio::spawn(listen::accept(Arc::clone(&server), listener, drained, ties));
     terminate.recv().await;
     server.draining.store(true, Ordering::Relaxed);
     let _ = begin_drain.send(true);
     let _ = accepting.await;
     let second = std::pin::pin!(terminate.recv());
     let all_gone = std::pin::pin!(async move {
-        let _ = tokio::time::timeout(drain, gone.recv()).await;
+        if timeout(drain, gone.recv()).await.is_err() {
+            let _ = end_sockets.send(true);
+            let _ = timeout(LAST_WORDS, gone.recv()).await;
+        }
     });
     listen::first(second, all_gone).await;
 }

@@ -29,6 +29,8 @@ pub(crate) enum Reply {
     Stream(Head, Bytes, mpsc::Receiver<Next>),
     /// The platform's error body.
     Failed(Code, String),
+    /// The connection becomes a WebSocket; the answer to the client's key.
+    Upgrade(HeaderValue),
 }
 
 /// What follows the first piece of a stream.

@@ -57,7 +57,12 @@ impl Content {
     }
 
     /// For a body that is there. `Err` says why it cannot be read.
-    pub(crate) fn parse(headers: &Headers, body: &[u8], query: &Query) -> Result<Self, String> {
+    pub(crate) fn parse(
+        headers: &Headers,
+        body: &[u8],
+        query: &Query,
+        trigger: &Trigger,
+    ) -> Result<Self, String> {
         let content_type = headers.get("content-type").unwrap_or_default();
         let media = media_type(&content_type);
         if media == event::STRUCTURED {
@@ -69,7 +74,7 @@ impl Content {
             });
         }
         if media == batch::EVENTS || media == batch::ITEMS {
-            let items = batch::parse(&media, body)?;
+            let items = batch::parse(&media, body, trigger)?;
             let data = items.iter().map(|item| item.data.value().clone()).collect();
             return Ok(Self {
                 data: Value::Array(data),

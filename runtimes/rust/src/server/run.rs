@@ -119,6 +119,7 @@ async fn yield_now() {
 
 /// Logs why a call failed and answers it, where an answer can still be given.
 fn report(call: &Call, log: &Log, error: &Error) {
+    call.fail();
     if error.is_unserialisable() {
         let msg = format!("the handler returned what JSON cannot hold: {error}");
         log.error(msg);
@@ -179,6 +180,7 @@ impl Run {
                 true
             }
             Err(note) => {
+                self.call.fail();
                 self.log.with(Level::Error, note, serde_json::json!({"error": "panic"}));
                 let msg = "the handler raised panic".to_owned();
                 self.call.answer(Reply::Failed(Code::HandlerError, msg));

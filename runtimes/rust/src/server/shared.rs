@@ -22,8 +22,16 @@ struct State {
     /// Where the head of the answer goes.
     answer: Option<oneshot::Sender<Reply>>,
     handler: Option<Waker>,
+    /// Takes the close code of a WebSocket when the handler has ended.
+    socket: Option<oneshot::Sender<u16>>,
+    failed: bool,
     ended: bool,
 }
+
+/// Close codes of a WebSocket (RFC 6455, section 7.4.1).
+const NORMAL: u16 = 1000;
+const GOING_AWAY: u16 = 1001;
+const INTERNAL: u16 = 1011;
 
 impl Call {
     pub(crate) fn new(deadline: Instant) -> Arc<Self> {
@@ -46,8 +54,14 @@ impl Call {
         answer.is_some_and(|answer| answer.send(reply).is_ok())
     }
 
-    pub(crate) fn is_answered(&self) -> bool {
-        self.state().answer.is_none()
+    /// Where the close code of the call's WebSocket goes.
+    pub(crate) fn ends_socket(&self, ended: oneshot::Sender<u16>) {
+        self.state().socket = Some(ended);
+    }
+
+    /// The handler ends by an error.
+    pub(crate) fn fail(&self) {
+        self.state().failed = true;
     }
 
     /// Notes whom a cancellation has to wake.
@@ -90,6 +104,17 @@ impl Call {
         // Without an answer the connection learns that there will be none.
         state.answer = None;
         state.turn = None;
+        let socket = state.socket.take();
+        let code = match self.cancelled.reason() {
+            None if state.failed => INTERNAL,
+            None => NORMAL,
+            Some(CancelReason::Draining) => GOING_AWAY,
+            Some(_) => INTERNAL,
+        };
+        drop(state);
+        if let Some(socket) = socket {
+            let _ = socket.send(code);
+        }
     }
 
     fn give_turn_back(&self) {
