@@ -1,0 +1,243 @@
+/** ctx.kv, ctx.storage, ctx.publish and ctx.model through the gateway, as functions see them. */
+import { absentServer, startRedis, tempDir } from "@hanzo-fn/testkit";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { deployFunction, type FunctionSource } from "./support/functions.ts";
+import { peakMemoryMiB, startPlatform, type TestPlatform } from "./support/platform.ts";
+
+const PYTHON = `
+import hashlib
+from hanzo.functions import GatewayError
+
+def pieces(count):
+    for i in range(count):
+        yield bytes([i % 256]) * 1048576
+
+def act(ctx, do):
+    kv, storage = ctx.kv, ctx.storage
+    if do == "kv":
+        kv.set("seen", "grüße", ttl=60)
+        kv.rpush("l", "a", "b")
+        kv.hset("h", {"x": "1"})
+        return {"n": kv.incr("n"), "seen": kv.get("seen"), "ttl": kv.ttl("seen") > 0, "popped": kv.lpop("l"),
+                "hash": kv.hgetall("h"), "keys": sorted(kv.scan("?")), "none": kv.get("none")}
+    if do == "put":
+        return storage.put(ctx.data["ref"], b"hello", content_type="text/x").key
+    if do == "get":
+        return storage.get(ctx.data["ref"]).decode()
+    if do == "list":
+        return [item.key for item in storage.list(ctx.data["ref"])]
+    if do == "presign":
+        return storage.presign(ctx.data["ref"], method=ctx.data["method"])
+    if do == "big":
+        size = storage.put("big", pieces(100)).size
+        seen = hashlib.sha256()
+        for piece in storage.open("big"):
+            seen.update(piece)
+        made = hashlib.sha256()
+        for piece in pieces(100):
+            made.update(piece)
+        return {"size": size, "same": seen.hexdigest() == made.hexdigest()}
+    if do == "publish":
+        return ctx.publish(ctx.data["subject"], {"text": "grüße"}, id=ctx.data.get("id"))
+    if do == "model":
+        return str(ctx.model("none").path)
+
+def handle(ctx):
+    try:
+        return {"value": act(ctx, ctx.data["do"])}
+    except GatewayError as error:
+        return {"code": error.code, "status": error.status, "message": error.message}
+`;
+
+const TYPESCRIPT = `
+import { createHash } from "node:crypto";
+import { type Context, GatewayError } from "@hanzo/functions";
+
+async function* pieces(count: number) {
+  for (let i = 0; i < count; i++) yield new Uint8Array(1048576).fill(i % 256);
+}
+async function collect<T>(items: AsyncIterable<T>): Promise<T[]> {
+  const all: T[] = [];
+  for await (const item of items) all.push(item);
+  return all;
+}
+
+async function act(ctx: Context): Promise<unknown> {
+  const { kv, storage } = ctx;
+  const data = ctx.data as Record<string, string>;
+  switch (data.do) {
+    case "kv":
+      await kv.set("seen", "grüße", { ttl: 60 });
+      await kv.rpush("l", "a", "b");
+      await kv.hset("h", { x: "1" });
+      return {
+        n: await kv.incr("n"), seen: await kv.get("seen"), ttl: (await kv.ttl("seen")) > 0, popped: await kv.lpop("l"),
+        hash: await kv.hgetall("h"), keys: (await collect(kv.scan("?"))).sort(), none: await kv.get("none"),
+      };
+    case "put":
+      return (await storage.put(data.ref, Buffer.from("hello"), { contentType: "text/x" })).key;
+    case "get":
+      return Buffer.from(await storage.get(data.ref)).toString();
+    case "list":
+      return (await collect(storage.list(data.ref))).map((item) => item.key);
+    case "presign":
+      return storage.presign(data.ref, { method: data.method as "GET" });
+    case "big": {
+      const { size } = await storage.put("big", pieces(100));
+      const [seen, made] = [createHash("sha256"), createHash("sha256")];
+      for await (const piece of await storage.open("big")) seen.update(piece);
+      for await (const piece of pieces(100)) made.update(piece);
+      return { size, same: seen.digest("hex") === made.digest("hex") };
+    }
+    case "publish":
+      return ctx.publish(data.subject, { text: "grüße" }, data.id === undefined ? {} : { id: data.id });
+    case "model":
+      return ctx.model("none").path;
+  }
+}
+
+export async function handle(ctx: Context) {
+  try {
+    return { value: await act(ctx) };
+  } catch (error) {
+    if (!(error instanceof GatewayError)) throw error;
+    return { code: error.code, status: error.status, message: error.message };
+  }
+}
+`;
+
+const MEMORY = 'resources:\n  cpu: "250m"\n  memory: "512Mi"\n  timeout: 60s\n';
+const source = (name: string, runtime: FunctionSource["runtime"]): FunctionSource => ({
+  name,
+  runtime,
+  manifest: MEMORY,
+  code: runtime === "python" ? PYTHON : TYPESCRIPT,
+});
+
+async function use(platform: TestPlatform, name: string, data: Record<string, unknown>): Promise<unknown> {
+  const reply = await platform.fetchInvoke(`/v1/functions/${name}/invoke`, {
+    method: "POST",
+    headers: { "content-type": "application/json" },
+    body: JSON.stringify(data),
+  });
+  const text = await reply.text();
+  expect(reply.status, text).toBe(200);
+  return JSON.parse(text) as unknown;
+}
+
+describe.each(["python", "typescript"] as const)("a %s function", (runtime) => {
+  let platform: TestPlatform;
+  const ask = (data: Record<string, unknown>, name = "one") => use(platform, name, data);
+
+  beforeAll(async () => {
+    platform = await startPlatform();
+    await deployFunction(platform, source("one", runtime));
+    await deployFunction(platform, source("two", runtime));
+  });
+  afterAll(() => platform[Symbol.asyncDispose]());
+
+  test("keeps keys of its own", async () => {
+    const kept = (n: number, extra: object = {}) => ({
+      value: {
+        n,
+        seen: "grüße",
+        ttl: true,
+        popped: "a",
+        hash: { x: "1" },
+        keys: ["h", "l", "n"],
+        none: null,
+        ...extra,
+      },
+    });
+    expect(await ask({ do: "kv" })).toEqual(kept(1));
+    expect(await ask({ do: "kv" })).toEqual(kept(2, { popped: "b" }));
+    expect(await ask({ do: "kv" }, "two")).toEqual(kept(1));
+  });
+
+  test("stores objects where another function cannot reach them", async () => {
+    expect(await ask({ do: "put", ref: "out/ä b.txt" })).toEqual({ value: "out/ä b.txt" });
+    expect(await ask({ do: "get", ref: "out/ä b.txt" })).toEqual({ value: "hello" });
+    expect(await ask({ do: "list", ref: "out/" })).toEqual({ value: ["out/ä b.txt"] });
+    expect(await ask({ do: "put", ref: "s3://local-shared/x" })).toEqual({ value: "s3://local-shared/x" });
+    expect(await ask({ do: "get", ref: "s3://local-shared/x" }, "two")).toEqual({ value: "hello" });
+    const refused = [
+      ["out/ä b.txt", "not_found"],
+      ["../one/out/ä b.txt", "bad_request"],
+      ["s3://hanzo-functions/data/local/one/out/ä b.txt", "forbidden"],
+      ["s3://other-bucket/x", "forbidden"],
+    ];
+    for (const [ref, code] of refused) expect(await ask({ do: "get", ref }, "two")).toMatchObject({ code });
+  });
+
+  test("hands out URLs that need no other credentials, and open nothing else", async () => {
+    await ask({ do: "put", ref: "a b.txt" });
+    const { value: get } = (await ask({ do: "presign", ref: "a b.txt", method: "GET" })) as { value: string };
+    const { value: put } = (await ask({ do: "presign", ref: "new.txt", method: "PUT" })) as { value: string };
+    const got = await fetch(get);
+    expect([got.status, await got.text(), got.headers.get("content-type")]).toEqual([200, "hello", "text/x"]);
+    expect(await (await fetch(get, { headers: { range: "bytes=1-2" } })).text()).toBe("el");
+    expect((await fetch(get, { method: "HEAD" })).headers.get("content-length")).toBe("5");
+    expect((await fetch(put, { method: "PUT", body: "from outside" })).status).toBe(200);
+    expect(await ask({ do: "get", ref: "new.txt" })).toEqual({ value: "from outside" });
+    const forged = [
+      put.replace("new.txt", "other.txt"),
+      put.replace("/one/", "/two/"),
+      put.replace(/expires=\d+/, "expires=9999999999"),
+      get.replace("method=GET", "method=PUT"),
+      put.replace(/signature=.*/, ""),
+    ];
+    for (const url of forged) {
+      const refused = await fetch(url, { method: "PUT", body: "x" });
+      expect([refused.status, await refused.json()], url).toMatchObject([403, { error: "forbidden" }]);
+    }
+    expect((await fetch(put)).status).toBe(403);
+  });
+
+  test("streams a hundred megabytes in and out while the platform's memory stays as it was", async () => {
+    await ask({ do: "put", ref: "warm" });
+    const before = await peakMemoryMiB(platform);
+    expect(await ask({ do: "big" })).toEqual({ value: { size: 100 * 1024 * 1024, same: true } });
+    expect((await peakMemoryMiB(platform)) - before).toBeLessThan(80);
+  });
+
+  test("is told what is missing where no broker is configured and no such model is there", async () => {
+    for (const subject of ["mq.notify.support", "billing_events"]) {
+      expect(await ask({ do: "publish", subject })).toMatchObject({ code: "unavailable", status: 503 });
+    }
+    expect(await ask({ do: "publish", subject: "mq.dlq.x" })).toMatchObject({ code: "bad_request" });
+    const missing = (await ask({ do: "model" })) as { code: string; message: string };
+    expect(missing).toMatchObject({ code: "not_found" });
+    expect(missing.message).toContain("s3://hanzo-models/zen/none/");
+  });
+});
+
+test("what a function kept outlives the platform and the function", async () => {
+  await using data = await tempDir("hfn-data-");
+  {
+    await using platform = await startPlatform({ dataDir: data.path });
+    await deployFunction(platform, source("one", "python"));
+    await use(platform, "one", { do: "kv" });
+    await use(platform, "one", { do: "put", ref: "a" });
+    await platform.ok(["delete", "one"]);
+    await deployFunction(platform, source("one", "python"));
+    await platform.kill();
+  }
+  await using platform = await startPlatform({ dataDir: data.path });
+  expect(await use(platform, "one", { do: "kv" })).toMatchObject({ value: { n: 2 } });
+  expect(await use(platform, "one", { do: "get", ref: "a" })).toEqual({ value: "hello" });
+});
+
+test("kv on a Redis server is the same to the function, and says so when the server is gone", async (ctx) => {
+  const reason = absentServer("redis-server");
+  if (reason !== undefined) ctx.skip(reason);
+  await using redis = await startRedis({ password: "pw" });
+  await using platform = await startPlatform({ env: { KV_URL: redis.url } });
+  await deployFunction(platform, source("one", "python"));
+  expect(await use(platform, "one", { do: "kv" })).toMatchObject({
+    value: { n: 1, seen: "grüße", keys: ["h", "l", "n"] },
+  });
+  expect(await use(platform, "one", { do: "kv" })).toMatchObject({ value: { n: 2 } });
+  await redis.stop();
+  expect(await use(platform, "one", { do: "kv" })).toMatchObject({ code: "unavailable", status: 503 });
+  expect(platform.log.join("\n")).not.toContain(":pw@");
+});
