@@ -19,6 +19,8 @@ export interface Flag {
 export interface Argument {
   readonly name: string;
   readonly required: boolean;
+  /** Takes all that follows; only for the last one. */
+  readonly rest?: boolean;
   readonly summary: string;
   readonly choices?: readonly string[];
   readonly completes?: "functions" | "files" | "contexts" | "secrets";

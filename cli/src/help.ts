@@ -14,7 +14,9 @@ function aligned(rows: readonly (readonly [string, string])[]): string[] {
 
 export function usageLine(command: Command): string {
   const args = command.args.map((argument) =>
-    argument.required ? ` ${argument.name.toUpperCase()}` : ` [${argument.name.toUpperCase()}]`,
+    argument.required
+      ? ` ${argument.name.toUpperCase()}`
+      : ` [${argument.name.toUpperCase()}${argument.rest === true ? "…" : ""}]`,
   );
   return `hanzo-fn ${command.name}${args.join("")} [flags]`;
 }

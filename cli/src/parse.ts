@@ -88,7 +88,7 @@ export function parseCommandLine(
 function checkArguments(command: Command, args: readonly string[]): void {
   const missing = command.args.slice(args.length).find((argument) => argument.required);
   if (missing !== undefined) throw new UsageError(`${missing.name.toUpperCase()} is missing`);
-  const extra = args[command.args.length];
+  const extra = command.args.at(-1)?.rest === true ? undefined : args[command.args.length];
   if (extra !== undefined) throw new UsageError(`unexpected argument ${JSON.stringify(extra)}`);
   for (const [i, argument] of command.args.entries()) {
     const value = args[i];

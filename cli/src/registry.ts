@@ -94,6 +94,11 @@ export const COMMANDS: readonly Entry[] = [
     load: async () => (await import("./commands/serve.ts")).serve,
   },
   {
+    name: "test",
+    summary: "Run a function's unit tests with the platform's SDK",
+    load: async () => (await import("./commands/test.ts")).test,
+  },
+  {
     name: "traffic",
     summary: "Show or change the traffic split of a function",
     load: async () => (await import("./commands/traffic.ts")).traffic,

@@ -1,24 +1,11 @@
-import { realpath, stat } from "node:fs/promises";
-import { homedir } from "node:os";
-import { join, resolve } from "node:path";
 import { type Command, EXIT, type Invocation, UsageError } from "../command.ts";
 import { createActions } from "../dev/actions.ts";
 import { DEFAULT_DEBUG_PORT } from "../dev/debugger.ts";
+import { cacheFolder, sourceFolder } from "../dev/folders.ts";
 import { readKeys } from "../dev/keys.ts";
 import { type DevServer, serveDev } from "../dev/serve-dev.ts";
 import { createShow } from "../dev/show.ts";
 import { reportFailure } from "../failure.ts";
-
-function cacheFolder(env: Invocation["env"]): string {
-  return join(env["XDG_CACHE_HOME"] || join(env["HOME"] || homedir(), ".cache"), "hanzo-fn");
-}
-
-async function sourceOf({ flags, cwd }: Invocation): Promise<string> {
-  const source = resolve(cwd, flags.text("source") ?? ".");
-  if (!(await stat(source).catch(() => undefined))?.isDirectory())
-    throw new UsageError(`${source} is no folder`);
-  return realpath(source);
-}
 
 function portOf(flag: string, text: string): number {
   const port = Number(text);
@@ -107,7 +94,7 @@ export const dev: Command = {
   ],
   async run(invocation) {
     const { flags, env, output, signal } = invocation;
-    const root = await sourceOf(invocation);
+    const root = await sourceFolder(invocation);
     const show = createShow(output, root);
     const inspect = flags.text("inspect");
     const debugPort = inspect === undefined ? undefined : portOf("inspect", inspect);

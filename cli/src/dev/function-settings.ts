@@ -79,6 +79,20 @@ function notesOf(manifest: Manifest): readonly string[] {
   ];
 }
 
+/** As `readSettings`, for unit tests: secrets that have no value here are left out. */
+export async function readTestSettings(root: string): Promise<Omit<FunctionSettings, "notes">> {
+  const manifest = await readManifest(root);
+  const [variables, given] = await Promise.all([
+    readVariables(root, ENV_FILE),
+    readVariables(root, SECRETS_FILE),
+  ]);
+  const secrets = manifest.secrets.flatMap(({ env, name }) => {
+    const value = given[env] ?? given[name];
+    return value === undefined ? [] : [[env, value] as const];
+  });
+  return { manifest, environment: { ...manifest.environment, ...variables, ...Object.fromEntries(secrets) } };
+}
+
 /** Reads `function.yaml`, `.env` and `.secrets.env`. Throws `PlatformError`. */
 export async function readSettings(root: string): Promise<FunctionSettings> {
   const manifest = await readManifest(root);

@@ -104,13 +104,14 @@ export function createMakeCode(deps: MakeDependencies): MakeCode {
   };
   const startCompiled = async (
     executable: string,
+    compiledAt: string,
     manifest: Manifest,
     body: SpecialiseBody,
     signal: AbortSignal,
   ): Promise<Worker> => {
     try {
       const worker = await workers.run(executable, bootEnvironment(body), signal);
-      worker.attach(deps.onLine);
+      worker.attach((line) => deps.onLine({ ...line, msg: line.msg.replaceAll(compiledAt, root) }));
       worker.process.limitMemory(manifest.resources.memoryBytes);
       return worker;
     } catch (error) {
@@ -136,7 +137,7 @@ export function createMakeCode(deps: MakeDependencies): MakeCode {
       const worker =
         built.executable === undefined
           ? await startGeneric(manifest, body, signal)
-          : await startCompiled(built.executable, manifest, body, signal);
+          : await startCompiled(built.executable, built.compiledAt ?? root, manifest, body, signal);
       last = new CodeInstance(worker.process, {
         name: instance,
         function: manifest.name,

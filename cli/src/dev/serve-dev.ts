@@ -4,6 +4,7 @@ import { createInPlaceBuilder } from "@hanzo-fn/builder";
 import { PlatformError } from "@hanzo-fn/contract";
 import type { RuntimeLaunch } from "@hanzo-fn/engine";
 import { createGroup, systemClock } from "@hanzo-fn/lifecycle";
+import { findPython } from "../serve/python.ts";
 import { installRuntimes, type Runtimes } from "../serve/runtimes.ts";
 import { createCurrentCode, type CurrentCode } from "./current-code.ts";
 import { type CodeDebugger, createDebugger } from "./debugger.ts";
@@ -13,6 +14,7 @@ import { createMakeCode } from "./make-code.ts";
 import { nextFreePort, portHolder } from "./port-holder.ts";
 import { makeRunPlace } from "./run-place.ts";
 import type { Show } from "./show.ts";
+import { isNotCompiled } from "./source-scan.ts";
 import { createSourceWatch, type SourceWatch } from "./source-watch.ts";
 import { createWorkers } from "./workers.ts";
 
@@ -91,8 +93,11 @@ async function openBuilder({ cache, env }: DevOptions, runtimes: Runtimes) {
     runtimes: {
       ...(runtimes.python === undefined ? {} : { python: { command: [runtimes.python.executable] } }),
       node: { command: [runtimes.node] },
+      go: runtimes.go,
+      rust: runtimes.rust,
     },
     hostEnvironment: env,
+    leavesOut: isNotCompiled,
   });
 }
 
@@ -104,7 +109,9 @@ export async function serveDev(options: DevOptions, show: Show, signal: AbortSig
   let settings: FunctionSettings | undefined;
   let notes = "";
   await mkdir(join(cache, "runtimes"), { recursive: true });
-  const runtimes = await installRuntimes(join(cache, "runtimes"), {}, signal);
+  const python = await findPython("python3", false);
+  const settled = { python: python?.executable, forOthers: false };
+  const runtimes = await installRuntimes(join(cache, "runtimes"), settled, signal);
   const launches = { ...runtimes.launches, python: withByteCode(runtimes.launches.python, byteCode) };
   const builder = await openBuilder(options, runtimes);
   const [place, scratch] = await Promise.all([makeRunPlace(), makeScratch(root)]);

@@ -16,6 +16,11 @@ export function isNoSource(name: string): boolean {
   return (isLeftOut(name) && !name.endsWith(".env")) || BUILD_FOLDERS.has(name) || EDITOR_FILES.test(name);
 }
 
+/** Whether a compiler need not see what is called so. */
+export function isNotCompiled(name: string): boolean {
+  return isLeftOut(name) || isNoSource(name);
+}
+
 function entriesOf(folder: string): Dirent[] {
   try {
     return readdirSync(folder, { withFileTypes: true });

@@ -1,18 +1,23 @@
-import { mkdir, readdir, rm } from "node:fs/promises";
-import { join, relative, sep } from "node:path";
+import { cp, mkdir, readdir } from "node:fs/promises";
+import { basename, join, relative, sep } from "node:path";
 import { createBundler } from "./bundle.ts";
+import { openCompileFolders } from "./compile-folders.ts";
 import { createCompilers } from "./compilers.ts";
 import { loadSecret, PROGRAM } from "./copies.ts";
 import { findEntryFile } from "./entry-file.ts";
 import { unsupported } from "./failures.ts";
-import { createLayerStore } from "./layers.ts";
+import { createLayerStore, type Layer } from "./layers.ts";
 import { createNodeBuild } from "./node.ts";
+import { ONNXRUNTIME, onnxruntimeLibrary } from "./onnxruntime.ts";
 import { createPythonBuild } from "./python.ts";
 import { probeConfinement } from "./confinement.ts";
 import { createTools } from "./tools.ts";
 import type { BuilderOptions, Compiler } from "./types.ts";
 
-export type InPlaceOptions = Omit<BuilderOptions, "workRoot" | "runAs">;
+export interface InPlaceOptions extends Omit<BuilderOptions, "workRoot" | "runAs"> {
+  /** Names of files and folders that are no part of a source. */
+  readonly leavesOut: (name: string) => boolean;
+}
 
 export interface InPlaceRequest {
   /** Absolute directory of the source, as its author has it. Nothing is written into it but below `out`. */
@@ -28,8 +33,12 @@ export interface InPlaceBuild {
   readonly entry: string;
   /** Directories for the module search path, in order. */
   readonly paths: readonly string[];
-  /** Absolute path of the function's own program; set for compiled runtimes. */
+  /** Absolute path of the function's own program, until the next build; set for compiled runtimes. */
   readonly executable?: string | undefined;
+  /** Variables that its instances get besides the function's own. */
+  readonly environment?: Readonly<Record<string, string>> | undefined;
+  /** Where a program that was compiled believes its source to be: the beginning of paths in its traces. */
+  readonly compiledAt?: string | undefined;
 }
 
 /** Builds a source where it lies, for its author's own machine: no copy, so that traces name the author's files. */
@@ -43,6 +52,10 @@ const OWNER = "dev";
 const silent = (): void => {};
 /** The bundler's helper process stays as long as its author works. */
 const NEVER_IDLE_MS = 2 ** 31 - 1;
+
+function dirsOf(layers: readonly (Layer | undefined)[]): string[] {
+  return layers.flatMap((layer) => (layer === undefined ? [] : [layer.dir]));
+}
 
 /** Whether the author has installed packages: `node_modules` with more in it than the platform's own. */
 async function hasModules(root: string): Promise<boolean> {
@@ -61,35 +74,46 @@ export async function createInPlaceBuilder(options: InPlaceOptions): Promise<InP
   const python = createPythonBuild(full, layers, tools);
   const node = createNodeBuild(full, layers, tools);
   const bundler = createBundler(NEVER_IDLE_MS);
+  const compiling = await openCompileFolders(join(options.cacheRoot, "in-place"));
   const compilers = createCompilers(full, tools, secret);
 
   const buildPython = async ({ root, runtime, entry }: InPlaceRequest, signal: AbortSignal) => {
     await findEntryFile(root, runtime, entry);
     const layer = await python.dependencies(OWNER, root, signal, silent);
-    return { entry, paths: layer ? [layer.dir] : [] };
+    const shared = await python.preinstalled(root, signal, silent);
+    return { entry, paths: dirsOf([layer, shared]) };
   };
   const buildNode = async ({ root, runtime, entry, out }: InPlaceRequest, signal: AbortSignal) => {
     const file = await findEntryFile(root, runtime, entry);
-    const [layer] = await Promise.all([
-      (await hasModules(root)) ? undefined : node.dependencies(OWNER, root, signal, silent),
+    const installed = await hasModules(root);
+    const [layer, shared] = await Promise.all([
+      installed ? undefined : node.dependencies(OWNER, root, signal, silent),
+      node.preinstalled(root, signal, silent),
       bundler.bundle(root, file, out),
     ]);
     const name = entry.slice(entry.lastIndexOf(".") + 1);
     const stem = (file.split("/").at(-1) as string).replace(/\.[^./]+$/, "");
     const folder = relative(root, out).split(sep).join("/");
-    return { entry: `${folder}/${stem}.${name}`, paths: layer ? [layer.dir] : [] };
+    return { entry: `${folder}/${stem}.${name}`, paths: dirsOf([layer, shared]) };
   };
-  const buildCompiled = async (
-    { root, entry, out }: InPlaceRequest,
-    compiler: Compiler,
-    signal: AbortSignal,
-  ) => {
-    const [executable, scratch] = [join(out, PROGRAM), join(out, "scratch")];
+  const modelEnvironment = async (signal: AbortSignal): Promise<Readonly<Record<string, string>>> => {
+    const { dir } = await node.onnxruntime(signal, silent);
+    return { [ONNXRUNTIME]: await onnxruntimeLibrary(dir) };
+  };
+  const buildCompiled = async ({ root, entry }: InPlaceRequest, compiler: Compiler, signal: AbortSignal) => {
+    const folder = await compiling.folder(root);
+    const [source, scratch] = [join(folder, "in"), join(folder, "scratch")];
     for (const part of ["home", "tmp"]) await mkdir(join(scratch, part), { recursive: true });
-    const place = { org: OWNER, function: root, source: root, scratch, program: executable };
-    await compiler.compile({ ...place, entry, mode: "dev", onLine: silent, signal });
-    await rm(scratch, { recursive: true, force: true });
-    return { entry, paths: [], executable };
+    await cp(root, source, {
+      recursive: true,
+      verbatimSymlinks: true,
+      filter: (path) => path === root || !options.leavesOut(basename(path)),
+    });
+    const executable = join(folder, PROGRAM);
+    const place = { org: OWNER, function: root, source, scratch, program: executable };
+    const { loadsModels } = await compiler.compile({ ...place, entry, mode: "dev", onLine: silent, signal });
+    const environment = loadsModels ? await modelEnvironment(signal) : undefined;
+    return { entry, paths: [], executable, environment, compiledAt: join(scratch, "source") };
   };
   const buildAny = (request: InPlaceRequest, signal: AbortSignal): Promise<InPlaceBuild> => {
     if (request.runtime === "python") return buildPython(request, signal);
@@ -106,6 +130,8 @@ export async function createInPlaceBuilder(options: InPlaceOptions): Promise<InP
       signal.throwIfAborted();
       return built;
     },
-    close: () => bundler.close(),
+    async close() {
+      await Promise.all([bundler.close(), compiling.close()]);
+    },
   };
 }
