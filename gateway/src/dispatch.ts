@@ -7,6 +7,7 @@ import type { Answer, Kind, Route } from "./call.ts";
 import type { InstanceIdentity } from "./identity.ts";
 import type { GatewayMetrics } from "./metrics.ts";
 import { refuse } from "./refuse.ts";
+import { createShares, SHARES } from "./shares.ts";
 import type { Tokens } from "./tokens.ts";
 
 export interface DispatchParts {
@@ -19,8 +20,7 @@ export interface DispatchParts {
 
 const REQUEST_ID = /^[A-Za-z0-9._-]{1,128}$/;
 const BEARER = /^Bearer +([A-Za-z0-9_-]{1,128}) *$/i;
-/** Calls of one instance at a time: one that asks for more does not keep the gateway from its neighbours. */
-const MAX_CALLS_PER_INSTANCE = 256;
+const TRACE = /^[0-9a-f]{2}-([0-9a-f]{32})-/;
 
 function requestIdOf({ headers }: IncomingMessage): string {
   const given = headers["x-request-id"];
@@ -56,7 +56,7 @@ function callerGone(response: ServerResponse): AbortSignal {
 
 /** Every call: token, route, handler, answer, count. */
 export function createDispatch({ routes, tokens, metrics, clock, log }: DispatchParts): RequestListener {
-  const running = new Map<InstanceIdentity, number>();
+  const shares = createShares(SHARES);
 
   const identify = (request: IncomingMessage): InstanceIdentity => {
     const token = BEARER.exec(request.headers.authorization ?? "")?.[1];
@@ -64,25 +64,15 @@ export function createDispatch({ routes, tokens, metrics, clock, log }: Dispatch
     if (identity !== undefined) return identity;
     throw refuse("unauthorized", "no running instance has this token");
   };
-  const inTurn = async (identity: InstanceIdentity, work: () => Promise<void>): Promise<void> => {
-    const before = running.get(identity) ?? 0;
-    if (before >= MAX_CALLS_PER_INSTANCE) {
-      const message = `${before} calls of this instance are running already`;
-      throw refuse("rate_limited", message, { retryAfterSeconds: 1 });
-    }
-    running.set(identity, before + 1);
-    try {
-      await work();
-    } finally {
-      const left = (running.get(identity) ?? 1) - 1;
-      if (left > 0) running.set(identity, left);
-      else running.delete(identity);
-    }
-  };
+  /** What a function did wrong, or what is away and told of by whoever noticed, is in the function's own log. */
   const report = (error: unknown, request: IncomingMessage, requestId: string): void => {
-    if (error instanceof PlatformError && error.fault !== "platform") return;
-    const path = request.url?.split("?", 1)[0];
-    log.warn("a gateway call failed", { error, request_id: requestId, "http.path": path });
+    const expected = error instanceof PlatformError && error.code !== "internal";
+    log.log(expected ? "debug" : "error", "a gateway call failed", {
+      error,
+      request_id: requestId,
+      trace_id: TRACE.exec(String(request.headers["traceparent"] ?? ""))?.[1],
+      "http.path": request.url?.split("?", 1)[0],
+    });
   };
 
   const serve = async (request: IncomingMessage, response: ServerResponse): Promise<void> => {
@@ -92,7 +82,8 @@ export function createDispatch({ routes, tokens, metrics, clock, log }: Dispatch
     const reply = (answer: Answer): Promise<void> => send(request, response, answer, requestId);
     try {
       const identity = identify(request);
-      await inTurn(identity, async () => {
+      if (!shares.mayKeep(identity, request.socket)) response.setHeader("connection", "close");
+      await shares.inTurn(identity, async () => {
         const url = urlOf(request);
         const route = routeOf(routes, request.method, url.pathname);
         kind = route.kind;

@@ -3,6 +3,7 @@ import { createConnection } from "node:net";
 import { dirname } from "node:path";
 import { Readable } from "node:stream";
 import { describe, expect, test } from "vitest";
+import { createGatewayServer } from "./server.ts";
 import { call, openTestGateway } from "./test-setup.ts";
 
 const get = JSON.stringify({ op: "get", key: "k" });
@@ -71,6 +72,20 @@ describe("the server", () => {
     expect(statSync(dirname(t.socketPath)).mode & 0o777).toBe(0o700);
     await t[Symbol.asyncDispose]();
     expect(existsSync(dirname(t.socketPath))).toBe(false);
+  });
+
+  test("listens on a port of 127.0.0.1 too, where that is asked for and free", async () => {
+    await using t = await openTestGateway();
+    const url = t.gateway.tcpUrl() as string;
+    const headers = { authorization: `Bearer ${t.token}` };
+    expect(await (await fetch(`${url}/v1/kv`, { method: "POST", headers, body: get })).json()).toEqual({
+      value: null,
+    });
+    expect((await fetch(`${url}/v1/kv`, { method: "POST", body: get })).status).toBe(401);
+    const port = Number(new URL(url).port);
+    const second = createGatewayServer(() => {}, { runDir: `${t.dir}/run2`, forOthers: true, port });
+    await expect(second.start(AbortSignal.timeout(5000))).rejects.toMatchObject({ code: "conflict" });
+    expect(existsSync(`${t.dir}/run2`)).toBe(false);
   });
 
   test("passes the request id on, and makes one where there is none", async () => {

@@ -30,7 +30,13 @@ const MAX_CONNECTIONS = 8192;
 function listen(listener: RequestListener, where: ListenOptions): Promise<Server> {
   const server = createServer(
     // A storage upload may take as long as it takes; it is the function's own deadline that ends it.
-    { maxHeaderSize: MAX_HEAD_BYTES, requestTimeout: 0, headersTimeout: 20_000, keepAliveTimeout: 75_000 },
+    {
+      maxHeaderSize: MAX_HEAD_BYTES,
+      requestTimeout: 0,
+      headersTimeout: 10_000,
+      connectionsCheckingInterval: 2000,
+      keepAliveTimeout: 75_000,
+    },
     listener,
   );
   server.maxConnections = MAX_CONNECTIONS;

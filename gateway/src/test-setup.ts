@@ -4,7 +4,7 @@ import { openDiskObjects } from "@hanzo-fn/blobs";
 import type { Message, Publisher } from "@hanzo-fn/brokers";
 import { systemClock } from "@hanzo-fn/lifecycle";
 import { openStore } from "@hanzo-fn/store";
-import { createRegistry } from "@hanzo-fn/telemetry";
+import { createRegistry, type Logger } from "@hanzo-fn/telemetry";
 import { createTestDatabase, recordingLog, tempDir } from "@hanzo-fn/testkit";
 import { createGateway, type GatewayParts } from "./gateway.ts";
 import { createEmbeddedKv } from "./kv/embedded.ts";
@@ -67,7 +67,12 @@ const IDENTITY = { org: "acme", function: "f", revision: "f-00001", instance: "f
 export async function openTestGateway(over: Partial<GatewayParts> = {}) {
   const database = await createTestDatabase();
   const dir = await tempDir("hfg-");
-  const log = { ...recordingLog(), log: () => {}, child: () => log };
+  const recorded = recordingLog();
+  const log: Logger & typeof recorded = {
+    ...recorded,
+    log: (level, msg, fields) => recorded[level === "error" ? "error" : "debug"](msg, fields),
+    child: () => log,
+  };
   const store = await openStore({ database, log, clock: systemClock });
   const objects = await openDiskObjects({ clock: systemClock }, { directory: `${dir.path}/objects` });
   const storage = createStorage(objects, {
@@ -91,7 +96,7 @@ export async function openTestGateway(over: Partial<GatewayParts> = {}) {
       log,
       ...over,
     },
-    { runDir: `${dir.path}/run`, forOthers: false },
+    { runDir: `${dir.path}/run`, forOthers: false, port: 0 },
   );
   await gateway.start(AbortSignal.timeout(5000));
   const socketPath = gateway.url.slice("unix:".length);

@@ -69,6 +69,7 @@ export async function openGateway(
     dir,
     store,
     clock,
+    log,
     baseUrl: places.apiUrl,
   });
   const trees = await openModelTrees(dir.models);

@@ -13,6 +13,7 @@ import {
 import { type Config, PlatformError } from "@hanzo-fn/contract";
 import type { Clock } from "@hanzo-fn/lifecycle";
 import type { Store } from "@hanzo-fn/store";
+import type { Logger } from "@hanzo-fn/telemetry";
 import type { DataDir } from "./data-dir.ts";
 
 type StorageConfig = Config["storage"];
@@ -67,8 +68,10 @@ export async function openObjects(
     dir,
     store,
     clock,
+    log,
     baseUrl,
   }: {
+    readonly log: Logger;
     readonly dir: DataDir;
     readonly store: Store;
     readonly clock: Clock;
@@ -77,6 +80,7 @@ export async function openObjects(
 ): Promise<ObjectStorage> {
   if (storage.url !== undefined) {
     const s3 = s3Of(storage);
+    if (s3 === undefined) log.warn(missingCredentials().message, { next: missingCredentials().next });
     const endpoint = storage.url.replace(/\/+$/, "");
     return {
       objects: s3 === undefined ? noObjects(missingCredentials) : openS3Objects({ clock }, s3),
