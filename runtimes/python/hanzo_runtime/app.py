@@ -7,6 +7,7 @@ import atexit
 import builtins
 import contextvars
 import faulthandler
+import fcntl
 import gc
 import os
 import signal
@@ -35,8 +36,26 @@ class Loop(asyncio.SelectorEventLoop):
     def time(self) -> float:
         return monotonic()
 
+    def _write_to_self(self) -> None:
+        """Wakes the loop; where that fails, its descriptors are closed and it would sleep for ever."""
+        wake = self._csock  # type: ignore[attr-defined]
+        try:
+            wake.send(b"\0")
+        except BlockingIOError:
+            pass  # It is awake.
+        except OSError:
+            _die("the function closed file descriptors of its server")
+
     def run_in_executor(self, executor: Any, func: Any, *args: Any) -> Any:
         return super().run_in_executor(executor, contextvars.copy_context().run, func, *args)
+
+
+def _own_output() -> int:
+    """Standard output under a number of its own: user code that closes 1 and opens a file there gets no log lines."""
+    try:
+        return fcntl.fcntl(1, fcntl.F_DUPFD_CLOEXEC, 200)
+    except OSError:
+        return 1
 
 
 class Listener(socket.socket):
@@ -54,7 +73,7 @@ def main() -> None:
     except (OSError, ValueError, OverflowError) as error:
         print(f"cannot listen: {error}", file=sys.stderr)
         sys.exit(EXIT_CANNOT_LISTEN)
-    sink = LogSink(1)
+    sink = LogSink(_own_output())
     capture = Capture(sink)
     capture.install()
     faulthandler.enable(file=2)
@@ -92,6 +111,13 @@ def _listen_unix(path: str) -> socket.socket:
     return listener
 
 
+def _die(msg: str) -> None:
+    try:
+        os.write(2, msg.encode() + b"\n")
+    finally:
+        os._exit(1)
+
+
 class Process:
     def __init__(self, settings: Settings, listener: socket.socket, sink: LogSink, capture: Capture) -> None:
         self._settings = settings
@@ -119,7 +145,15 @@ class Process:
             self._server.load(self._settings.load, self._booted)
         gc.collect()
         gc.freeze()
-        loop.run_forever()
+        while True:
+            try:
+                loop.run_forever()
+                self._sink.emit_here("warn", "the function stopped the event loop, which goes on")
+            except TimeoutError as error:
+                # The watchdog's, which the handler it was meant for did not wait for.
+                self._capture.uncaught(error)
+            except OSError as error:
+                _die(f"the event loop cannot go on, perhaps since the function closed descriptors of its server: {error}")
 
     def _booted(self, _load_ms: float, failure: LoadFailed | None) -> None:
         if failure is not None:

@@ -116,7 +116,10 @@ class Turns:
         self._waiting: deque[Call] = deque()
         self._calls: set[Call] = set()
         self._timer: asyncio.TimerHandle | None = None
-        self._timer_at = 0.0
+        # When the next sweep is due; 0 when none is.
+        self.timer_at = 0.0
+        # Told of every sweep that becomes due, where somebody watches.
+        self.armed: Callable[[float], None] | None = None
         # Called when the last call has ended.
         self.on_idle: Callable[[], None] | None = None
 
@@ -130,7 +133,7 @@ class Turns:
 
     def enter(self, call: Call) -> None:
         self._calls.add(call)
-        if self._timer is None or call.deadline_at < self._timer_at:
+        if self._timer is None or call.deadline_at < self.timer_at:
             self._set_timer(call.deadline_at)
         if self._running < self.limit:
             self._run(call)
@@ -158,12 +161,15 @@ class Turns:
     def _set_timer(self, at: float) -> None:
         if self._timer is not None:
             self._timer.cancel()
-        self._timer_at = at
+        self.timer_at = at
         self._timer = self._loop.call_at(at, self._sweep)
+        if self.armed is not None:
+            self.armed(at)
 
     def _sweep(self) -> None:
         # Calls that have ended leave the timer as it is: it fires once in vain and is not set again when idle.
         self._timer = None
+        self.timer_at = 0.0
         now = self._loop.time() + 0.0005
         for call in [call for call in self._calls if call.deadline_at <= now]:
             self._expired(call)

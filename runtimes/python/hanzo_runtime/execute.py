@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import contextvars
+import os
 from collections import deque
 from collections.abc import Callable
 from functools import partial
 from inspect import isawaitable
 from time import monotonic
+from types import FrameType
 from typing import Any
 
 from hanzo.functions._answers import BadAnswer, Stream, Unserialisable, Whole, encode
@@ -27,7 +29,7 @@ from .http1 import Refused
 from .incoming import AsyncIncoming, BlockingIncoming, Incoming
 from .logs import LogSink, current
 from .settings import Identity
-from .streams import Capture, trace_of
+from .streams import Capture, stack_of, trace_of
 from .websocket import Socket, handshake, is_upgrade
 from .workers import Job, Workers, job_here
 
@@ -60,6 +62,9 @@ class Executor:
         self.release: Callable[[Call], None] = lambda _call: None
         self._posted: deque[Callable[[], None]] = deque()
         self._posting = False
+        # True in a child that user code has forked.
+        self._forked = False
+        os.register_at_fork(after_in_child=self._mark_forked)
 
     # -- the way in
 
@@ -103,6 +108,23 @@ class Executor:
         posted = self._posted
         while posted:
             posted.popleft()()
+
+    # -- forks
+
+    def _mark_forked(self) -> None:
+        self._forked = True
+
+    def _end_child(self, error: BaseException | None) -> None:
+        """A handler has ended in a child that it forked: the call is its parent's, and so is everything else here."""
+        code = 0
+        if isinstance(error, SystemExit):
+            code = error.code if isinstance(error.code, int) else int(error.code is not None)
+        elif error is not None:
+            code = 1
+            self._sink.emit("error", f"in a forked child: {trace_of(error)}", "log", None, None)
+        self._capture.end(current.get())
+        self._sink.flush(1.0)
+        os._exit(code & 0xFF)
 
     # -- the context
 
@@ -177,11 +199,15 @@ class Executor:
                 value = self._invoke(call)
             if isawaitable(value):
                 value = await value
+            if self._forked:
+                self._end_child(None)
             if call.socket is not None:
                 call.socket.finish(1000)
             else:
                 await self._answer(call, encode(value, self.identity.function))
         except BaseException as error:
+            if self._forked:
+                self._end_child(error)
             self._failed(call, error)
         finally:
             self._end(call)
@@ -252,6 +278,8 @@ class Executor:
         return answer
 
     def _worked(self, call: Call, result: Any, error: BaseException | None) -> None:
+        if self._forked:
+            self._end_child(error)
         self.post(partial(self._finish_job, call, result, error))
 
     def _finish_job(self, call: Call, result: Any, error: BaseException | None) -> None:
@@ -351,6 +379,11 @@ class Executor:
                 msg = f"the handler did not answer within {call.timeout_ms} ms"
                 self.send_error(call, 504, "timeout", msg, hint=True)
         call.cancel(TimeoutError)
+
+    def blocked(self, call: Call | None, frame: FrameType | None) -> None:
+        """The watchdog's thread says that user code holds up the event loop."""
+        msg = f"the event loop is blocked: use await, or asyncio.to_thread for what takes long\n{stack_of(frame)}"
+        self._sink.emit("error", msg, "log", call and call.request_id, None)
 
     def _failed(self, call: Call, error: BaseException) -> None:
         if isinstance(error, SystemExit):

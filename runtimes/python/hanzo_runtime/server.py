@@ -24,6 +24,7 @@ from .loader import LoadFailed, load_entry, prepare
 from .logs import LogSink
 from .settings import Identity, Load, Settings
 from .streams import Capture
+from .watchdog import Watchdog
 from .workers import Job
 
 _CONTROL = "/.hanzo/"
@@ -183,6 +184,8 @@ class Server:
             self._executor.base = context
             self._executor.workers.keep = load.identity.concurrency
             self.turns.limit = load.identity.concurrency
+            if entry.is_async:
+                Watchdog(self.loop, self.turns, self._executor.blocked).start()
             self.state = "ready"
         else:
             self.state = "failed"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import io
 import logging
 import os
@@ -9,6 +10,7 @@ import sys
 import threading
 import traceback
 import warnings
+from types import FrameType
 from typing import Any
 
 from .logs import Begun, LogSink, Scope, current
@@ -155,6 +157,20 @@ def _trace(error: BaseException) -> str:
         ]
         at = at.__cause__ or at.__context__
     return "".join(shown.format()).rstrip("\n")
+
+
+def stack_of(frame: FrameType | None) -> str:
+    """Where a thread is, as a trace shows it, without the frames of this server and of the event loop."""
+    try:
+        own = (os.path.dirname(__file__) + os.sep, os.path.dirname(asyncio.__file__) + os.sep)
+        shown = [
+            entry
+            for entry in traceback.extract_stack(frame)
+            if not entry.filename.startswith(own) and not entry.filename.endswith("server_main.py")
+        ]
+        return "".join(traceback.format_list(shown)).rstrip()
+    except Exception:
+        return ""
 
 
 class Capture:

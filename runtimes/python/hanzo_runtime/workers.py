@@ -10,8 +10,8 @@ from queue import SimpleQueue
 from threading import Lock, Thread
 from typing import Any
 
-_raise_in_thread = ctypes.pythonapi.PyThreadState_SetAsyncExc
-_raise_in_thread.argtypes = (ctypes.c_ulong, ctypes.py_object)
+raise_in_thread = ctypes.pythonapi.PyThreadState_SetAsyncExc
+raise_in_thread.argtypes = (ctypes.c_ulong, ctypes.py_object)
 # A null pointer, which takes back what was set and not delivered yet.
 _NOTHING: Any = ctypes.py_object()
 
@@ -49,7 +49,7 @@ class Job:
             if self.shielded:
                 self._pending = True
             else:
-                _raise_in_thread(self._thread, error)
+                raise_in_thread(self._thread, error)
 
     def lower_shield(self) -> None:
         """Ends a part of the work that must not be interrupted; raises what came meanwhile."""
@@ -76,10 +76,12 @@ class Job:
             failure = late
         self.shielded = True
         if self._error is not None and not self._pending:
-            _raise_in_thread(self._thread, _NOTHING)
+            raise_in_thread(self._thread, _NOTHING)
         _here.job = None
         done, self._done, self._work = self._done, None, None  # type: ignore[assignment]
         done(result, failure)
+        # The trace of a failure holds this frame, and with it would hold all that the handler had in memory.
+        result = failure = None
 
 
 class Workers:
