@@ -4,7 +4,7 @@ import { expect, it } from "vitest";
 import { Wire } from "../client.ts";
 import type { Language } from "../languages.ts";
 import { ready } from "../server.ts";
-import { suite } from "./suite.ts";
+import { ABSENT, itUnless, suite } from "./suite.ts";
 
 export function cancelSuite(language: Language): void {
   suite(language, "deadline, cancellation and concurrency", () => {
@@ -22,6 +22,14 @@ export function cancelSuite(language: Language): void {
       expect((await server.call({ path: "/forever" })).status).toBe(504);
       const next = await server.call({ path: "/", headers: { "x-function-deadline-ms": "10000" } });
       expect([next.status, next.text]).toEqual([200, "quick"]);
+    });
+
+    itUnless(language, ABSENT.busyCancel, "cancels a handler that never waits", async () => {
+      await using server = await ready(language, "spin", { concurrency: 1 });
+      const answer = await server.call({ path: "/spin", headers: { "x-function-deadline-ms": "100" } });
+      expect([answer.status, answer.headers["x-function-error"]]).toEqual([504, "timeout"]);
+      const next = await server.call();
+      expect([next.status, next.text]).toEqual([200, "stopped by TimeoutError"]);
     });
 
     it("answers 504 to a call whose turn does not come before its deadline", async () => {

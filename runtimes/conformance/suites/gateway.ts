@@ -1,13 +1,12 @@
 import { once } from "node:events";
-import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
+import { chmod, mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
 import type { Socket } from "node:net";
-import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, beforeEach, expect, it } from "vitest";
 import { Wire } from "../client.ts";
 import { FakeGateway, GATEWAY_TOKEN, type Play } from "../fake-gateway.ts";
 import type { Language } from "../languages.ts";
-import { ready, type Server } from "../server.ts";
+import { ready, SHARED, type Server } from "../server.ts";
 import { kvCases } from "./gateway-kv.ts";
 import { storageCases } from "./gateway-storage.ts";
 import { suite } from "./suite.ts";
@@ -31,7 +30,9 @@ export function gatewaySuite(language: Language): void {
     let server: Server;
     let directory: string;
     beforeAll(async () => {
-      directory = await mkdtemp(join(tmpdir(), "hzfn-"));
+      await mkdir(SHARED, { recursive: true });
+      directory = await mkdtemp(join(SHARED, "g-"));
+      await chmod(directory, 0o755);
       const url = await gateway.listen(join(directory, "g"));
       await mkdir(join(directory, "models", "here"), { recursive: true });
       await writeFile(join(directory, "models", "here", "config.json"), "{}");
@@ -137,6 +138,19 @@ export function gatewaySuite(language: Language): void {
         expect(await use("/model", { name })).toMatchObject({ error: { code: expect.any(String) } });
       }
     });
+
+    it.each(["", "a\0b", "../other", "fn:other/f:a", "ü".repeat(600)])(
+      "leaves it to the gateway to judge a key or a ref (%j)",
+      async (name) => {
+        const error = { status: 400, code: "bad_request", message: "no" };
+        gateway.play = () => ({ status: 400, json: { error: "bad_request", msg: "no" } });
+        expect(await use("/kv/get", { key: name })).toEqual({ error });
+        expect(await use("/storage/get", { ref: name })).toEqual({ error });
+        const [kv, storage] = gateway.seen;
+        expect(kv?.json).toEqual({ op: "get", key: name });
+        expect(new URL(storage?.url ?? "", "http://g").searchParams.get("ref")).toBe(name);
+      },
+    );
 
     it("gives the platform's refusal as GatewayError", async () => {
       gateway.play = () => REFUSAL;

@@ -159,6 +159,11 @@ export function requestSuite(language: Language): void {
       expect(headers["x-function-duration-ms"]).toMatch(/^\d+\.\d$/);
     });
 
+    it("gives the handler an empty standard input, not the platform's pipe", async () => {
+      const answer = await server.call({ path: "/stdin" });
+      expect([answer.status, answer.text]).toEqual([200, ""]);
+    });
+
     it("carries 20 MB both ways, whole and chunked", async () => {
       const body = randomBytes(20 * 1024 * 1024);
       const headers = { "content-type": "application/octet-stream" };

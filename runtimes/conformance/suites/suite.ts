@@ -20,9 +20,9 @@ export const ABSENT = {
     reason: "compiled code is loaded by starting the process; the builder reports what does not compile",
   },
   busyCancel: {
-    languages: ["go", "rust"],
+    languages: ["typescript", "go", "rust"],
     reason:
-      "a goroutine or a future that never yields cannot be stopped from outside; it is abandoned (section 4)",
+      "a goroutine, a future or an event loop that never yields cannot be stopped from outside (section 4)",
   },
   printedRequestId: {
     languages: ["go", "rust"],
