@@ -211,7 +211,8 @@ const STATEMENTS: readonly string[] = [
     return gone;
   end $$`,
 
-  // Values are given in the order in which they are pushed; positions fall to the left and rise to the right.
+  // Values are given in the order in which they are pushed; positions fall to the left and rise to the right, without
+  // gaps, since values come and go at the ends alone.
   `create function kv_push(
     p_org text, p_fn text, p_key text, p_values bytea[], p_left boolean, p_quota bigint
   ) returns bigint language plpgsql as $$
@@ -228,7 +229,9 @@ const STATEMENTS: readonly string[] = [
       from unnest(p_values) with ordinality as given (value, n);
     select sum(octet_length(given) + kv_overhead()) into added from unnest(p_values) as given;
     perform kv_grow(p_org, p_fn, p_key, added, p_quota);
-    return (select count(*) from kv_items where org = p_org and function = p_fn and key = p_key);
+    return (
+      select max(position) - min(position) + 1 from kv_items where org = p_org and function = p_fn and key = p_key
+    );
   end $$`,
 
   `create function kv_pop(p_org text, p_fn text, p_key text, p_left boolean) returns bytea language plpgsql as $$

@@ -160,7 +160,8 @@ export function createKvQueries(db: Kysely<Database>): KvQueries {
     },
     async length({ org, function: fn }, key) {
       const row = await one(
-        sql<{ kind: Kind; length: number }>`select k.kind, (select count(*) from kv_items i
+        sql<{ kind: Kind; length: number | null }>`select k.kind,
+          (select max(position) - min(position) + 1 from kv_items i
             where i.org = k.org and i.function = k.function and i.key = k.key) as length
           from kv_keys k where org = ${org} and function = ${fn} and key = ${key} and ${LIVE}`,
       );
