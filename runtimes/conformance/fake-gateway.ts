@@ -1,4 +1,5 @@
 import { once } from "node:events";
+import { chmod } from "node:fs/promises";
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
 import type { AddressInfo, Socket } from "node:net";
 
@@ -46,7 +47,11 @@ export class FakeGateway implements AsyncDisposable {
     if (socketPath === undefined) this.#server.listen(0, "127.0.0.1");
     else this.#server.listen(socketPath);
     await once(this.#server, "listening");
-    if (socketPath !== undefined) return `unix:${socketPath}`;
+    if (socketPath !== undefined) {
+      // A server in a container is another user.
+      await chmod(socketPath, 0o666);
+      return `unix:${socketPath}`;
+    }
     return `http://127.0.0.1:${(this.#server.address() as AddressInfo).port}`;
   }
 

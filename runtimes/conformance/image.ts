@@ -5,6 +5,7 @@ import { basename, join } from "node:path";
 import { promisify } from "node:util";
 import { type ImageConfig, NONROOT, openLayout, RUNTIME_IMAGES, unpackImage } from "@hanzo-fn/oci";
 import type { LanguageName, Program } from "./languages.ts";
+import { SHARED } from "./server.ts";
 
 const run = promisify(execFile);
 const UNPACK_LIMIT_MS = 120_000;
@@ -47,6 +48,7 @@ export async function inImage(
         await cp(program.command, join(source, "function"));
       const bundle = join(directory, "bundle");
       await mkdir(bundle);
+      await mkdir(SHARED, { recursive: true });
       await handOver(directory);
       await writeFile(join(bundle, "config.json"), JSON.stringify(runtimeSpec(image, directory, env)));
       return { args: ["run", "--bundle", bundle, idOf(directory)] };
@@ -120,7 +122,12 @@ function runtimeSpec(
       mount("proc", "/proc"),
       { type: "tmpfs", source: "tmpfs", destination: "/dev", options: ["nosuid", "mode=755", "size=65536k"] },
       mount("tmpfs", "/tmp", ["mode=1777", "size=64m"]),
-      { type: "bind", source: directory, destination: directory, options: ["bind", "rw"] },
+      ...[directory, SHARED].map((path) => ({
+        type: "bind",
+        source: path,
+        destination: path,
+        options: ["bind", "rw"],
+      })),
     ],
     linux: {
       namespaces: [{ type: "pid" }, { type: "ipc" }, { type: "uts" }, { type: "mount" }],

@@ -30,6 +30,8 @@ export interface Language {
    * languages build the fixture here, once a run; what does not compile rejects with the compiler's words.
    */
   readonly program: (fixture: string | undefined) => Promise<Program>;
+  /** True inside an image: processes have numbers of their own, and what the first one leaves ends with it. */
+  readonly contained?: boolean;
   /** What the fixture `cancel` notes of a call at its deadline, and of one whose caller went away. */
   readonly cancelled: { readonly deadline: string; readonly gone: string };
   /** The exit code after an error that no call owns; undefined where the process goes on. */
@@ -105,6 +107,7 @@ export const languages =
 function contained(language: Language, layout: string): Language {
   return {
     ...language,
+    contained: true,
     program: async (fixture) => inImage(language.name, layout, await language.program(fixture)),
     absent: language.compiled ? (language.absent ?? noContainers()) : noContainers(),
   };

@@ -12,6 +12,8 @@ import { call, type Answer, type Request } from "./client.ts";
 import type { Language, Program } from "./languages.ts";
 import { Lines } from "./lines.ts";
 
+/** What servers in containers see too, at the same path. */
+export const SHARED = join(tmpdir(), "hanzo-fn-conformance");
 export const TOKEN = "token-of-the-platform";
 const BOOT_LIMIT_MS = 15_000;
 const BOOT_POLL_MS = 5;
@@ -52,7 +54,8 @@ export class Server implements AsyncDisposable {
     this.child = spawn(program.command, program.args, {
       cwd: directory,
       env,
-      stdio: [options.heldStdin === false ? "ignore" : "pipe", "pipe", "pipe"],
+      // A container's stdin is a pipe of its runtime in any case, which ends where ours does.
+      stdio: [options.heldStdin === false && program.wrap === undefined ? "ignore" : "pipe", "pipe", "pipe"],
     });
     this.out = new Lines(this.child.stdout as Readable);
     this.err = new Lines(this.child.stderr as Readable);

@@ -15,13 +15,18 @@ async function isWell(server: Server, name: string): Promise<void> {
 /** Clauses of bad behaviour that one server must survive, or end in a way that tells the platform. */
 export function harmSuite(language: Language): void {
   suite(language, "code that behaves badly", () => {
-    it("ends at an exit although a child of the function lives on with its outputs", async () => {
+    it("ends at an exit although a child of the function lives on with its outputs", async (ctx) => {
+      if (language.contained === true) {
+        return ctx.skip(
+          "absent by the runtime contract: an image holds no program that a function could start",
+        );
+      }
       await using server = await ready(language, "harm");
       const exit = once(server.child, "exit");
       await server.call({ path: "/spawn-exit" }).catch(() => undefined);
       const [code] = (await exit) as [number | null];
       const line = await server.out.find("of the child", ({ msg }) => msg.startsWith("child "));
-      if (language.contained !== true) process.kill(Number(line.msg.slice("child ".length)), "SIGKILL");
+      process.kill(Number(line.msg.slice("child ".length)), "SIGKILL");
       expect(code).toBe(4);
     });
 
