@@ -1,6 +1,7 @@
 import { defineConfig } from "vitest/config";
 
-const exclude = ["**/node_modules/**", "**/fixtures/**"];
+// Templates have tests of their own, for their users.
+const exclude = ["**/node_modules/**", "**/fixtures/**", "runtimes/*/templates/**"];
 
 export default defineConfig({
   test: {

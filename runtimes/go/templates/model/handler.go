@@ -24,6 +24,6 @@ func Embed(ctx *sdk.Context) (*sdk.Response, error) {
 		return nil, err
 	}
 	embedding := embeddings[0]
-	ctx.Log.Info("embedded", "model", model.Name, "dimensions", len(embedding))
+	ctx.Log.Info("embedded", "model", model.Name(), "dimensions", len(embedding))
 	return sdk.OK(map[string]any{"embedding": embedding, "dimensions": len(embedding)}), nil
 }

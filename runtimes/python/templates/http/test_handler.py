@@ -1,16 +1,17 @@
-"""Run with: python3 -m unittest (needs hanzo.functions on the path: pip install <hanzo-fn>/runtimes/python/sdk)."""
+"""Unit tests of {{name}}: hanzo-fn test."""
 
 import unittest
 
-from hanzo.functions import Context
+from hanzo.functions.testing import invoke
 
 from handler import hello
 
 
 class Hello(unittest.TestCase):
     def test_it_greets_by_name(self) -> None:
-        response = hello(Context({"name": "Ada"}))
-        self.assertEqual((response.status, response.body), (200, {"message": "Hello, Ada!"}))
+        result = invoke(hello, {"name": "Ada"})
+        self.assertEqual(result.status, 200)
+        self.assertRegex(result.json()["message"], r"^\S.*, Ada!$")
 
     def test_it_greets_the_world_without_a_name(self) -> None:
-        self.assertEqual(hello(Context()).body, {"message": "Hello, world!"})
+        self.assertRegex(invoke(hello).json()["message"], r", world!$")

@@ -1,11 +1,19 @@
-// Needs @hanzo/functions beside it; the platform itself provides the package to deployed code.
+// Unit tests of {{name}}: hanzo-fn test.
 import { strict as assert } from "node:assert";
 import { test } from "node:test";
-import { Context } from "@hanzo/functions";
-import { handle } from "./handler.ts";
+import { createTestPlatform } from "@hanzo/functions/testing";
+import { hello } from "./handler.ts";
+
+const platform = createTestPlatform();
 
 test("greets by name", async () => {
-  const response = await handle(new Context({ data: { name: "Ada" } }));
-  assert.equal(response.status, 200);
-  assert.deepEqual(response.body, { message: "Hello, Ada!" });
+  const answer = await platform.invoke(hello, { data: { name: "Ada" } });
+  assert.equal(answer.status, 200);
+  assert.match(answer.text, /, Ada!"\}$/);
+  assert.deepEqual(platform.logs[0]?.fields, { name: "Ada" });
+});
+
+test("greets the world without a name", async () => {
+  const answer = await platform.invoke(hello);
+  assert.match(answer.text, /, world!"\}$/);
 });
