@@ -1,6 +1,7 @@
 export { createGateway, type GatewayParts, type GatewayPlane } from "./gateway.ts";
 export { createEmbeddedKv, type EmbeddedKvOptions } from "./kv/embedded.ts";
 export type { Kv } from "./kv/kv.ts";
+export { createMemoryKv, type KvSnapshot, type MemoryKv } from "./kv/memory.ts";
 export { createModels, type Models } from "./models/models.ts";
 export { createModelSources } from "./models/sources.ts";
 export { openModelTrees } from "./models/tree.ts";
