@@ -1,5 +1,8 @@
-/** ctx.kv, ctx.storage, ctx.publish and ctx.model through the gateway, as functions see them. */
-import { absentServer, startRedis, tempDir } from "@hanzo-fn/testkit";
+/** ctx.kv, ctx.storage and ctx.publish through the gateway, as functions see them. */
+import { jetstreamManager } from "@nats-io/jetstream";
+import { connect } from "@nats-io/transport-node";
+import { Admin, Consumer } from "@platformatic/kafka";
+import { absentServer, startKafka, startNats, startRedis, tempDir } from "@hanzo-fn/testkit";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { deployFunction, type FunctionSource } from "./support/functions.ts";
 import { peakMemoryMiB, startPlatform, type TestPlatform } from "./support/platform.ts";
@@ -39,8 +42,6 @@ def act(ctx, do):
         return {"size": size, "same": seen.hexdigest() == made.hexdigest()}
     if do == "publish":
         return ctx.publish(ctx.data["subject"], {"text": "grüße"}, id=ctx.data.get("id"))
-    if do == "model":
-        return str(ctx.model("none").path)
 
 def handle(ctx):
     try:
@@ -91,8 +92,6 @@ async function act(ctx: Context): Promise<unknown> {
     }
     case "publish":
       return ctx.publish(data.subject, { text: "grüße" }, data.id === undefined ? {} : { id: data.id });
-    case "model":
-      return ctx.model("none").path;
   }
 }
 
@@ -123,6 +122,24 @@ async function use(platform: TestPlatform, name: string, data: Record<string, un
   const text = await reply.text();
   expect(reply.status, text).toBe(200);
   return JSON.parse(text) as unknown;
+}
+
+/** A view of the server beside the platform's. */
+async function natsConnection(url: string) {
+  const connection = await connect({ servers: url, user: "functions-trigger", pass: "pw" });
+  const manager = await jetstreamManager(connection);
+  return {
+    addStream: (name: string, subjects: string[]) => manager.streams.add({ name, subjects }),
+    async messages(name: string): Promise<Record<string, unknown>[]> {
+      const { state } = await manager.streams.info(name);
+      const all: Record<string, unknown>[] = [];
+      for (let seq = state.first_seq; seq <= state.last_seq; seq++) {
+        all.push((await manager.streams.getMessage(name, { seq }))!.json<Record<string, unknown>>());
+      }
+      return all;
+    },
+    [Symbol.asyncDispose]: () => connection.close(),
+  };
 }
 
 describe.each(["python", "typescript"] as const)("a %s function", (runtime) => {
@@ -200,14 +217,11 @@ describe.each(["python", "typescript"] as const)("a %s function", (runtime) => {
     expect((await peakMemoryMiB(platform)) - before).toBeLessThan(80);
   });
 
-  test("is told what is missing where no broker is configured and no such model is there", async () => {
+  test("is told what is missing where no broker is configured", async () => {
     for (const subject of ["mq.notify.support", "billing_events"]) {
       expect(await ask({ do: "publish", subject })).toMatchObject({ code: "unavailable", status: 503 });
     }
     expect(await ask({ do: "publish", subject: "mq.dlq.x" })).toMatchObject({ code: "bad_request" });
-    const missing = (await ask({ do: "model" })) as { code: string; message: string };
-    expect(missing).toMatchObject({ code: "not_found" });
-    expect(missing.message).toContain("s3://hanzo-models/zen/none/");
   });
 });
 
@@ -240,4 +254,80 @@ test("kv on a Redis server is the same to the function, and says so when the ser
   await redis.stop();
   expect(await use(platform, "one", { do: "kv" })).toMatchObject({ code: "unavailable", status: 503 });
   expect(platform.log.join("\n")).not.toContain(":pw@");
+});
+
+test("messages reach a NATS server in their envelope, once for each id, and a missing stream is told of", async (ctx) => {
+  const reason = absentServer("nats-server");
+  if (reason !== undefined) ctx.skip(reason);
+  await using nats = await startNats({
+    config: 'authorization { user: "functions-trigger", password: "pw" }',
+  });
+  const config = `triggers:\n  nats:\n    url: ${nats.url}\n    credentials: {user: functions-trigger}\n`;
+  await using platform = await startPlatform({ config, env: { NATS_PASSWORD: "pw" } });
+  await deployFunction(platform, source("one", "python"));
+  await deployFunction(platform, source("two", "typescript"));
+  const publish = (id?: string, name = "one") =>
+    use(platform, name, { do: "publish", subject: "mq.notify.support", ...(id === undefined ? {} : { id }) });
+  expect(await publish()).toMatchObject({ code: "unavailable" });
+  await using connection = await natsConnection(nats.url);
+  await connection.addStream("HANZO_MQ", ["mq.>"]);
+  const { value: made } = (await publish()) as { value: string };
+  expect(made).toMatch(/^task_[0-9A-Z]{26}$/);
+  for (let i = 0; i < 2; i++) expect(await publish("order-7")).toEqual({ value: "order-7" });
+  expect(await publish("order-7", "two")).toEqual({ value: "order-7" });
+  const messages = await connection.messages("HANZO_MQ");
+  expect(messages.map(({ id, source }) => [id, source])).toEqual([
+    [made, "fn/one"],
+    ["order-7", "fn/one"],
+    ["order-7", "fn/two"],
+  ]);
+  expect(messages[0]).toEqual({
+    schema: "hanzo.mq.v1",
+    id: made,
+    type: "notify.support",
+    source: "fn/one",
+    timestamp: expect.stringMatching(/^\d{4}-.*Z$/) as string,
+    org_id: "local",
+    data: { text: "grüße" },
+  });
+  expect(platform.log.join("\n")).not.toContain("pw@");
+});
+
+test("events reach a Kafka topic in their envelope, and a topic that is not there is told of", async (ctx) => {
+  const reason = absentServer("kafka");
+  if (reason !== undefined) ctx.skip(reason);
+  await using kafka = await startKafka({ users: { functions: "s p@ss" } });
+  const env = {
+    KAFKA_BROKERS: kafka.brokers.join(","),
+    KAFKA_SASL_USERNAME: "functions",
+    KAFKA_SASL_PASSWORD: "s p@ss",
+  };
+  await using platform = await startPlatform({ env });
+  await deployFunction(platform, source("one", "python"));
+  const publish = (subject: string) => use(platform, "one", { do: "publish", subject });
+  const client = {
+    clientId: "test",
+    bootstrapBrokers: [...kafka.brokers],
+    sasl: { mechanism: "PLAIN" as const, username: "functions", password: "s p@ss" },
+  };
+  const admin = new Admin(client);
+  await admin.createTopics({ topics: ["billing_events"], partitions: 1, replicas: 1 });
+  await admin.close();
+  expect(await publish("nobody_made_it")).toMatchObject({ code: "bad_request" });
+  const { value: id } = (await publish("billing_events")) as { value: string };
+  const consumer = new Consumer({ ...client, groupId: "test", maxWaitTime: 100 });
+  const stream = await consumer.consume({ topics: ["billing_events"], mode: "earliest", autocommit: false });
+  for await (const message of stream) {
+    expect(message.key?.toString()).toBe("local");
+    expect(JSON.parse(String(message.value))).toMatchObject({
+      schema: "hanzo.stream.v1",
+      id,
+      type: "billing.events",
+      source: "fn/one",
+      org_id: "local",
+      data: { text: "grüße" },
+    });
+    break;
+  }
+  await consumer.close(true);
 });

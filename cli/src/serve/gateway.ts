@@ -15,6 +15,7 @@ import type { Store } from "@hanzo-fn/store";
 import type { Registry } from "@hanzo-fn/telemetry";
 import { openObjects } from "./objects.ts";
 import type { Parts } from "./parts.ts";
+import { openPublishers } from "./publishers.ts";
 
 const KV_TIMEOUT_MS = 5000;
 /** How long a new organisation's bucket may still pass for that of one whose name begins it. */
@@ -77,7 +78,7 @@ export async function openGateway(
     {
       kv: await openKv(parts),
       storage: createStorage(objects, storageRules(config, parts, endpoints)),
-      publishers: {},
+      publishers: openPublishers(config, clock),
       models: createModels(trees, createModelSources(objects, config.models.path)),
       registry: places.registry,
       clock,

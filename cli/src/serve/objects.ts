@@ -16,10 +16,9 @@ import type { Store } from "@hanzo-fn/store";
 import type { Logger } from "@hanzo-fn/telemetry";
 import type { DataDir } from "./data-dir.ts";
 
-type StorageConfig = Config["storage"];
-
 /** Undefined where no S3 service is configured. */
-function s3Of({ url, region, accessKey, secretKey }: StorageConfig): S3Settings | undefined {
+function s3Of({ storage }: Config): S3Settings | undefined {
+  const { url, region, accessKey, secretKey } = storage;
   if (url === undefined || accessKey === undefined || secretKey === undefined) return undefined;
   return { url, region, accessKey, secretKey: secretKey.reveal() };
 }
@@ -63,7 +62,7 @@ async function signingSecret(store: Store, clock: Clock): Promise<Uint8Array> {
 
 /** Objects of `ctx.storage`: of the S3 service that is configured, else on the disk. `baseUrl` of :8060, once it listens. */
 export async function openObjects(
-  { storage }: Config,
+  config: Config,
   {
     dir,
     store,
@@ -78,8 +77,9 @@ export async function openObjects(
     readonly baseUrl: () => string;
   },
 ): Promise<ObjectStorage> {
+  const { storage } = config;
   if (storage.url !== undefined) {
-    const s3 = s3Of(storage);
+    const s3 = s3Of(config);
     if (s3 === undefined) log.warn(missingCredentials().message, { next: missingCredentials().next });
     const endpoint = storage.url.replace(/\/+$/, "");
     return {
@@ -101,12 +101,12 @@ export async function openObjects(
 
 /** Source archives: in a bucket of their own where one is named, else on the disk. */
 export async function openBlobs(
-  { storage }: Config,
+  config: Config,
   { dir, clock, signal }: { readonly dir: DataDir; readonly clock: Clock; readonly signal: AbortSignal },
 ): Promise<Blobs> {
-  const { sourceBucket: bucket } = storage;
+  const { sourceBucket: bucket } = config.storage;
   if (bucket === undefined) return openDiskBlobs({ directory: dir.blobs });
-  const s3 = s3Of(storage);
+  const s3 = s3Of(config);
   if (s3 === undefined) throw missingCredentials();
   await openS3Objects({ clock }, s3).ensureBucket(bucket, signal);
   return openS3Blobs({ clock }, { ...s3, bucket });

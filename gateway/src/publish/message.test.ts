@@ -94,6 +94,9 @@ describe("a publication", () => {
   it("with an id keeps it, and is a duplicate of its own function's only", () => {
     const { id, message, envelope } = wrapped({ subject: "mq.a.b", data: 1, id: "order-7" });
     expect([id, envelope["id"], message.id]).toEqual(["order-7", "order-7", "acme/classify/order-7"]);
+    const long = wrapped({ subject: "mq.a.b", data: 1, id: "x".repeat(128) });
+    expect(long.id).toBe("x".repeat(128));
+    expect(long.message.id).toMatch(/^sha256:[0-9a-f]{64}$/);
   });
 
   it("that is too big with its envelope is refused", () => {

@@ -1,3 +1,4 @@
+import { createHash } from "node:crypto";
 import { ulid } from "@hanzo-fn/contract";
 import type { Message } from "@hanzo-fn/brokers";
 import { type Fields, fieldsOf, onlyFields, optionalText, textField } from "../fields.ts";
@@ -59,6 +60,14 @@ function typeOf({ broker, subject }: Publication): string {
   return broker === "nats" ? subject.slice("mq.".length) : subject.replaceAll("_", ".");
 }
 
+const MAX_KEY = 128;
+
+/** The broker's key for duplicates: a message id of the caller's counts among those of its own function. */
+function duplicateKey(id: string, { org, function: name }: InstanceIdentity): string {
+  const key = `${org}/${name}/${id}`;
+  return key.length <= MAX_KEY ? key : `sha256:${createHash("sha256").update(key).digest("hex")}`;
+}
+
 export interface Wrapped {
   readonly id: string;
   readonly message: Message;
@@ -69,11 +78,8 @@ export interface Wrapped {
  * An id of the caller's is a key for duplicates among the messages of its own function: one that another function
  * uses too must not make its message disappear.
  */
-export function wrap(
-  publication: Publication,
-  { org, function: name }: InstanceIdentity,
-  nowMs: number,
-): Wrapped {
+export function wrap(publication: Publication, identity: InstanceIdentity, nowMs: number): Wrapped {
+  const { org, function: name } = identity;
   const { broker, subject, data } = publication;
   const id = publication.id ?? ID_PREFIX[broker] + ulid(nowMs);
   const envelope = {
@@ -90,7 +96,7 @@ export function wrap(
     const message = `a message may have ${MAX_MESSAGE_BYTES} bytes with its envelope, this one has ${body.length}`;
     throw refuse("payload_too_large", message);
   }
-  const key = publication.id === undefined ? id : `${org}/${name}/${id}`;
+  const key = publication.id === undefined ? id : duplicateKey(id, identity);
   const headers = { "Content-Type": "application/json" };
   return { id, message: { target: subject, id: key, headers, body, key: org } };
 }

@@ -5,7 +5,7 @@ import { refuse } from "../refuse.ts";
 import { type Broker, MAX_MESSAGE_BYTES, parsePublication, wrap } from "./message.ts";
 
 /** A publisher for each broker that is configured. */
-export type Publishers = Readonly<Partial<Record<Broker, Publisher>>>;
+export type Publishers = { readonly [broker in Broker]?: Publisher | undefined };
 
 /** JSON may write one byte in six. */
 const MAX_BODY_BYTES = 6 * MAX_MESSAGE_BYTES + 16_384;

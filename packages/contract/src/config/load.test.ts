@@ -213,6 +213,13 @@ describe("what functions' services stand on", () => {
     expect([gateway, models, triggers.nats.credentials, triggers.kafka.sasl]).toEqual([{}, {}, {}, {}]);
   });
 
+  it("has both halves of a login, or none", () => {
+    expect(problems({ env: { KAFKA_SASL_USERNAME: "u" } })).toEqual([
+      "triggers.kafka.sasl.password: is required beside username",
+    ]);
+    expect(problems({ env: { KAFKA_SASL_USERNAME: "u", KAFKA_SASL_PASSWORD: "p" } })).toEqual([]);
+  });
+
   it("comes from the more specific variable where there are several", () => {
     const env = {
       KV_URL: "redis://a",

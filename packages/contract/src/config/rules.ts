@@ -32,6 +32,13 @@ function kms(config: Config): Problem[] {
     .map(({ path }) => ({ path, rule: "is required where secrets come from a KMS" }));
 }
 
+function kafka({ triggers }: Config): Problem[] {
+  const { username, password } = triggers.kafka.sasl;
+  if ((username === undefined) === (password === undefined)) return [];
+  const [missing, given] = username === undefined ? ["username", "password"] : ["password", "username"];
+  return [{ path: ["triggers", "kafka", "sasl", missing as string], rule: `is required beside ${given}` }];
+}
+
 function timeouts(config: Config): Problem[] {
   return Object.entries(config.runtimes).flatMap(([name, limits]): Problem[] => {
     if (limits.defaultTimeoutMs <= limits.maxTimeoutMs) return [];
@@ -59,7 +66,13 @@ function ports(config: Config): Problem[] {
 /** Rules between keys, on the loaded values. */
 export function configRules(config: Config): Problem[] {
   const { panicWindowMs, stableWindowMs } = config.local;
-  const problems = [...notServed(config), ...kms(config), ...timeouts(config), ...ports(config)];
+  const problems = [
+    ...notServed(config),
+    ...kms(config),
+    ...kafka(config),
+    ...timeouts(config),
+    ...ports(config),
+  ];
   if (panicWindowMs > stableWindowMs) {
     const rule = `must be at most stable_window, which is ${formatDuration(stableWindowMs)}`;
     problems.push({ path: ["local", "panic_window"], rule });
