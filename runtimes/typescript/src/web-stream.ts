@@ -31,8 +31,7 @@ export function toWebStream(
           const chunk = source.read() as Buffer | null;
           if (chunk !== null) return controller.enqueue(chunk);
           if (source.readableEnded) return controller.close();
-          if (source.destroyed)
-            return controller.error(failure ?? explain(new Error("the stream was closed")));
+          if (source.closed) return controller.error(failure ?? explain(new Error("the stream was closed")));
           await new Promise<void>((resolve) => (wake = resolve));
         }
       },
