@@ -47,8 +47,9 @@ edition = "2021"
 
 [dependencies]
 hanzo_functions = { path = ${JSON.stringify(SDK)} }
+serde = "1"
 serde_json = "1"
-tokio = { version = "1", features = ["sync", "time"] }
+tokio = { version = "1", features = ["rt", "sync", "time"] }
 
 [profile.dev]
 debug = "line-tables-only"

@@ -81,10 +81,7 @@ pub(crate) fn parse(media: &str, body: &[u8], call: &Trigger) -> Result<Vec<Item
     }
 }
 
-fn collect(
-    values: Vec<Value>,
-    item: impl Fn(Value) -> Result<Item, String>,
-) -> Result<Vec<Item>, String> {
+fn collect(values: Vec<Value>, item: impl Fn(Value) -> Result<Item, String>) -> Result<Vec<Item>, String> {
     values
         .into_iter()
         .enumerate()

@@ -9,6 +9,7 @@ use crate::data::{Data, Query};
 use crate::event::Event;
 use crate::headers::Headers;
 use crate::log::Log;
+use crate::services::Shared;
 use crate::websocket::Offer;
 
 /// What called the function.
@@ -60,6 +61,7 @@ pub(crate) struct Inner {
     pub(crate) cancelled: Cancelled,
     pub(crate) event: Option<Event>,
     pub(crate) batch: Option<Vec<Item>>,
+    pub(crate) services: Shared,
     /// Where the call asks for a WebSocket, until it is accepted.
     pub(crate) offer: Mutex<Option<Offer>>,
 }

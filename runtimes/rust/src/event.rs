@@ -207,7 +207,8 @@ mod tests {
 
     #[test]
     fn structured_events_give_attributes_and_data() {
-        let given = json!({"specversion": "1.0", "id": "1", "source": "/s", "type": "t", "Ext": 3, "data": {"a": 1}});
+        let given =
+            json!({"specversion": "1.0", "id": "1", "source": "/s", "type": "t", "Ext": 3, "data": {"a": 1}});
         let (event, data) = Event::from_structured(given).unwrap();
         assert_eq!((event.id(), event.source(), event.kind()), ("1", "/s", "t"));
         assert_eq!(event.attributes()["ext"], 3);

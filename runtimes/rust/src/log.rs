@@ -112,7 +112,10 @@ impl Log {
 
 impl fmt::Debug for Log {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.debug_struct("Log").field("request_id", &self.request_id).finish()
+        formatter
+            .debug_struct("Log")
+            .field("request_id", &self.request_id)
+            .finish()
     }
 }
 
@@ -199,7 +202,10 @@ mod tests {
         let line = parsed("a\n\"b\"", Some(&json!({"n": 1})));
         assert_eq!(line["msg"], "a\n\"b\"");
         assert_eq!((&line["level"], &line["stream"]), (&json!("info"), &json!("log")));
-        assert_eq!((&line["request_id"], &line["fields"]["n"]), (&json!("req_1"), &json!(1)));
+        assert_eq!(
+            (&line["request_id"], &line["fields"]["n"]),
+            (&json!("req_1"), &json!(1))
+        );
         assert!(line.get("truncated").is_none());
     }
 
@@ -211,6 +217,9 @@ mod tests {
         let odd = parsed(&format!("x{}", "ä".repeat(40_000)), None);
         assert_eq!(odd["msg"].as_str().unwrap().len(), LIMIT - 1);
         let fields = parsed("big", Some(&json!({"big": "y".repeat(70_000)})));
-        assert_eq!((fields.get("fields"), &fields["truncated"]), (None, &json!(70_010)));
+        assert_eq!(
+            (fields.get("fields"), &fields["truncated"]),
+            (None, &json!(70_010))
+        );
     }
 }

@@ -28,7 +28,10 @@ pub struct Response {
 
 pub(crate) enum Payload {
     None,
-    Whole { content: Bytes, media: &'static str },
+    Whole {
+        content: Bytes,
+        media: &'static str,
+    },
     Pieces(Pieces),
     Event(Box<EventOut>),
     /// The value could not be serialised.
@@ -40,6 +43,14 @@ pub(crate) struct Pieces {
     pub(crate) source: Pin<Box<dyn Stream<Item = Result<Piece>> + Send>>,
     /// `None` where the first piece decides.
     pub(crate) media: Option<&'static str>,
+}
+
+impl Pieces {
+    pub(crate) async fn next(&mut self) -> Result<Option<Piece>> {
+        std::future::poll_fn(|context| self.source.as_mut().poll_next(context))
+            .await
+            .transpose()
+    }
 }
 
 pub(crate) const JSON: &str = "application/json";
@@ -176,7 +187,9 @@ impl Response {
 impl fmt::Debug for Response {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut shown = formatter.debug_struct("Response");
-        shown.field("status", &self.status).field("headers", &self.headers);
+        shown
+            .field("status", &self.status)
+            .field("headers", &self.headers);
         if let Payload::Whole { content, .. } = &self.payload {
             shown.field("content", content);
         }
@@ -326,7 +339,10 @@ mod tests {
     #[test]
     fn returned_values_follow_the_table() {
         for (response, wanted) in [
-            (Response::from_value(json!({"a": 1})), (None, JSON, &b"{\"a\":1}"[..])),
+            (
+                Response::from_value(json!({"a": 1})),
+                (None, JSON, &b"{\"a\":1}"[..]),
+            ),
             (Response::from_value("x"), (None, TEXT, b"x")),
             (Response::from_value("x".to_owned()), (None, TEXT, b"x")),
             (Response::from_value(json!("a\nb")), (None, TEXT, b"a\nb")),
@@ -337,7 +353,10 @@ mod tests {
             (Response::json("x"), (None, JSON, b"\"x\"")),
             (Response::json(()), (None, JSON, b"null")),
             (Response::ok(Value::Null), (Some(200), "", b"")),
-            (Response::error(418, "a teapot"), (Some(418), JSON, b"{\"error\":\"a teapot\"}")),
+            (
+                Response::error(418, "a teapot"),
+                (Some(418), JSON, b"{\"error\":\"a teapot\"}"),
+            ),
         ] {
             assert_eq!(content(&response), wanted);
         }

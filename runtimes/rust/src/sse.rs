@@ -91,7 +91,10 @@ mod tests {
 
     #[test]
     fn events_are_written_field_by_field() {
-        let event = SseEvent::data(json!({"n": 1})).event("to\nken").id("7").retry(1000);
+        let event = SseEvent::data(json!({"n": 1}))
+            .event("to\nken")
+            .id("7")
+            .retry(1000);
         let wanted = "event: to ken\nid: 7\nretry: 1000\ndata: {\"n\":1}\n\n";
         assert_eq!(event.encode(), wanted);
         let lines = SseEvent::from("one\r\ntwo\rthree").encode();

@@ -96,11 +96,7 @@ impl<T> Stream for Generate<T> {
             return Poll::Ready(None);
         };
         let polled = body.as_mut().poll(context);
-        let sent = self
-            .slot
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .take();
+        let sent = self.slot.lock().unwrap_or_else(PoisonError::into_inner).take();
         match (sent, polled) {
             (Some(item), Poll::Pending) => Poll::Ready(Some(Ok(item))),
             (_, Poll::Ready(Err(error))) => {

@@ -26,17 +26,14 @@ struct Options {
 }
 
 fn options() -> Result<Options, String> {
-    let source =
-        env::var_os("HANZO_FN_SOURCE").map_or_else(|| PathBuf::from("/app"), PathBuf::from);
+    let source = env::var_os("HANZO_FN_SOURCE").map_or_else(|| PathBuf::from("/app"), PathBuf::from);
     let mut options = Options {
         mode: "serve".to_owned(),
         source,
     };
     for argument in env::args().skip(1) {
         match argument.split_once('=') {
-            Some(("--mode", mode)) if mode == "serve" || mode == "dev" => {
-                options.mode = mode.to_owned()
-            }
+            Some(("--mode", mode)) if mode == "serve" || mode == "dev" => options.mode = mode.to_owned(),
             Some(("--source", source)) => options.source = PathBuf::from(source),
             _ => {
                 return Err(format!(
@@ -57,9 +54,7 @@ fn main() {
     if options.mode == "dev" {
         exit(develop(&path, &options.source));
     }
-    let error = Command::new(&path)
-        .env("HANZO_FN_SOURCE", &options.source)
-        .exec();
+    let error = Command::new(&path).env("HANZO_FN_SOURCE", &options.source).exec();
     eprintln!(
         "hanzo-fn-agent: {} does not start: {error} (this image has no compiler: put the compiled function there)",
         path.display()
@@ -114,11 +109,7 @@ fn end(child: Option<Child>) -> i32 {
             Ok(None) if Instant::now() < late => sleep(Duration::from_millis(20)),
             _ => {
                 let _ = child.kill();
-                return child
-                    .wait()
-                    .ok()
-                    .and_then(|status| status.code())
-                    .unwrap_or(0);
+                return child.wait().ok().and_then(|status| status.code()).unwrap_or(0);
             }
         }
     }

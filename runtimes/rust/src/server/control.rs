@@ -20,11 +20,16 @@ pub(crate) fn control(server: &Server, parts: Parts) -> Response<Outgoing> {
     let reading = parts.method == Method::GET || parts.method == Method::HEAD;
     match parts.uri.path() {
         "/.hanzo/ping" if reading => respond(StatusCode::OK, states),
-        "/.hanzo/ready" if reading && server.is_draining() => respond(StatusCode::SERVICE_UNAVAILABLE, states),
+        "/.hanzo/ready" if reading && server.is_draining() => {
+            respond(StatusCode::SERVICE_UNAVAILABLE, states)
+        }
         "/.hanzo/ready" if reading => respond(StatusCode::OK, states),
         "/.hanzo/specialise" if parts.method == Method::POST => {
             let given = parts.headers.get("x-hanzo-control").map(HeaderValue::as_bytes);
-            if same(given.unwrap_or_default(), server.control_token.as_deref().unwrap_or_default()) {
+            if same(
+                given.unwrap_or_default(),
+                server.control_token.as_deref().unwrap_or_default(),
+            ) {
                 respond(StatusCode::CONFLICT, states)
             } else {
                 let error = json!({"error": "the control token does not fit"});

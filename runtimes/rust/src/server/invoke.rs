@@ -101,6 +101,11 @@ async fn answer(
     let reply = timeout_at(call.deadline.into(), receiver).await;
     waiting.over = true;
     match reply {
+        // It computed through its deadline, and answers at last.
+        Ok(Ok(Reply::Whole(..) | Reply::Head(_) | Reply::Stream(..))) if Instant::now() >= call.deadline => {
+            call.cancel(CancelReason::DeadlineExceeded);
+            Err(late.refusal())
+        }
         Ok(Ok(Reply::Failed(code, msg))) => Err(Refused(code, msg)),
         Ok(Ok(reply)) => Ok(server.finish(reply, call, late, *began)),
         Ok(Err(_)) => {

@@ -22,7 +22,8 @@ pub(crate) fn process_start() -> Instant {
     }
     let seconds = u64::try_from(used.tv_sec).unwrap_or(0);
     let nanos = u32::try_from(used.tv_nsec).unwrap_or(0);
-    now.checked_sub(std::time::Duration::new(seconds, nanos)).unwrap_or(now)
+    now.checked_sub(std::time::Duration::new(seconds, nanos))
+        .unwrap_or(now)
 }
 
 /// A duplicate of the standard output that user code does not know: should it close its own, whatever is opened next

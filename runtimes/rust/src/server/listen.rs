@@ -41,9 +41,10 @@ pub(crate) enum Listener {
 pub(crate) async fn listen(at: &Listen) -> io::Result<Listener> {
     match at {
         Listen::Socket(path) => UnixListener::bind(path).map(Listener::Unix),
-        Listen::Port { port, host: Some(host) } => {
-            TcpListener::bind((host.as_str(), *port)).await.map(Listener::Tcp)
-        }
+        Listen::Port {
+            port,
+            host: Some(host),
+        } => TcpListener::bind((host.as_str(), *port)).await.map(Listener::Tcp),
         Listen::Port { port, host: None } => {
             let both = TcpListener::bind((Ipv6Addr::UNSPECIFIED, *port)).await;
             // A machine may have no IPv6.
@@ -122,8 +123,14 @@ async fn answer(
 ) -> Result<Response<Outgoing>, Infallible> {
     if head_size(&request) > MAX_HEAD {
         let msg = format!("the head of the request is larger than {MAX_HEAD} bytes");
-        let mut response = server.refuse(Code::HeadTooLarge, &msg, &request::request_id(&Headers::default()));
-        response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
+        let mut response = server.refuse(
+            Code::HeadTooLarge,
+            &msg,
+            &request::request_id(&Headers::default()),
+        );
+        response
+            .headers_mut()
+            .insert(CONNECTION, HeaderValue::from_static("close"));
         return Ok(response);
     }
     if request.uri().path().starts_with(control::PREFIX) {
@@ -143,7 +150,9 @@ fn head_size(request: &Request<Incoming>) -> usize {
     let uri = request.uri();
     let line = uri.path().len() + uri.query().map_or(0, str::len) + "GET ? HTTP/1.1\r\n".len();
     let fields = request.headers().iter();
-    fields.fold(line, |size, (name, value)| size + name.as_str().len() + value.len() + 4)
+    fields.fold(line, |size, (name, value)| {
+        size + name.as_str().len() + value.len() + 4
+    })
 }
 
 pub(crate) enum First<A, B> {

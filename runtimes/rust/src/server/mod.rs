@@ -28,15 +28,20 @@ use tokio::sync::{mpsc, watch, Semaphore};
 use tokio::time::timeout;
 
 use self::failure::{failure, Code};
-use self::listen::Listener;
 pub(crate) use self::io::Io;
+use self::listen::Listener;
 use self::outgoing::Outgoing;
 use self::pool::Pool;
-pub(crate) use self::reply::Reply;
+pub(crate) use self::reply::{prepare, Prepared, Reply};
+pub(crate) use self::request::Content;
+use self::settings::GatewaySettings;
 pub(crate) use self::shared::Call;
 use crate::context::Identity;
+use crate::gateway::{HttpGateway, Link};
 use crate::handler::{Erased, Handler};
 use crate::log::{Log, Sink};
+use crate::model::Models;
+use crate::services::{Services, Shared};
 use crate::websocket::Ties;
 
 /// The exit code of a server that cannot listen: section 1 of the runtime contract.
@@ -53,6 +58,7 @@ pub(crate) struct Server {
     pub(crate) timeout: Duration,
     pub(crate) max_body: u64,
     pub(crate) sink: Sink,
+    pub(crate) services: Shared,
     pub(crate) control_token: Option<String>,
     instance: HeaderValue,
     boot: Duration,
@@ -116,7 +122,8 @@ fn run(handler: Erased, start: Instant) -> ! {
     panics::install_hook(sink.clone());
     if let Some(source) = &settings.source {
         if let Err(error) = std::env::set_current_dir(source) {
-            let message = format!("load failed: file_missing: the source directory cannot be entered: {error}");
+            let message =
+                format!("load failed: file_missing: the source directory cannot be entered: {error}");
             Log::new(sink, None).error(message);
             exit(CANNOT_LOAD);
         }
@@ -133,6 +140,17 @@ fn run(handler: Erased, start: Instant) -> ! {
         Err(error) => cannot_listen(&error.to_string()),
     };
     let drain = settings.drain;
+    let link = match settings.gateway {
+        Some(GatewaySettings { url, token }) => {
+            let gateway = HttpGateway::new(&url, &token, runtime.handle().clone());
+            Link::Http(Arc::new(gateway))
+        }
+        None => Link::None,
+    };
+    let services = Services {
+        link,
+        models: Models::new(settings.models),
+    };
     let server = Arc::new(Server {
         handler,
         pool,
@@ -140,6 +158,7 @@ fn run(handler: Erased, start: Instant) -> ! {
         timeout: settings.timeout,
         max_body: settings.max_body,
         sink,
+        services: Arc::new(services),
         instance: HeaderValue::try_from(&settings.identity.instance)
             .unwrap_or_else(|_| HeaderValue::from_static("")),
         control_token: settings.control_token.clone(),

@@ -1,8 +1,9 @@
 //! Panics: one inside a call ends the call, any other is logged.
 
+use std::any::Any;
 use std::backtrace::{Backtrace, BacktraceStatus};
 use std::cell::RefCell;
-use std::panic::{catch_unwind, set_hook, AssertUnwindSafe, PanicHookInfo};
+use std::panic::{catch_unwind, set_hook, AssertUnwindSafe, Location};
 
 use crate::log::{Log, Sink};
 
@@ -27,7 +28,7 @@ pub(crate) fn inside<T>(run: impl FnOnce() -> T) -> Result<T, String> {
 pub(crate) fn install_hook(sink: Sink) {
     let log = Log::new(sink, None);
     set_hook(Box::new(move |info| {
-        let text = describe(info);
+        let text = describe(info.payload(), info.location());
         let in_call = CALL.with(|call| match &mut *call.borrow_mut() {
             Some(note) => {
                 note.clone_from(&text);
@@ -43,15 +44,14 @@ pub(crate) fn install_hook(sink: Sink) {
     }));
 }
 
-fn describe(info: &PanicHookInfo<'_>) -> String {
-    let payload = info.payload();
+fn describe(payload: &(dyn Any + Send), place: Option<&Location<'_>>) -> String {
     let message = payload
         .downcast_ref::<&str>()
         .map(|text| (*text).to_owned())
         .or_else(|| payload.downcast_ref::<String>().cloned())
         .unwrap_or_else(|| "a value that is no text".to_owned());
     let mut text = format!("panic: {message}");
-    if let Some(place) = info.location() {
+    if let Some(place) = place {
         text.push_str(&format!("\n    at {place}"));
     }
     let backtrace = Backtrace::capture();

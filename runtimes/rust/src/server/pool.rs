@@ -139,7 +139,10 @@ impl Pool {
         let _ = self.guard.set(std::thread::current());
         loop {
             let further = self.further.lock().unwrap_or_else(PoisonError::into_inner);
-            let lanes: Vec<_> = std::iter::once(&self.first).chain(further.iter()).cloned().collect();
+            let lanes: Vec<_> = std::iter::once(&self.first)
+                .chain(further.iter())
+                .cloned()
+                .collect();
             drop(further);
             if lanes.iter().any(|lane| lane.busy()) {
                 std::thread::sleep(POKE_EVERY);

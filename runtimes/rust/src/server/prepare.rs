@@ -58,11 +58,7 @@ pub(crate) async fn prepare(
     let turn = Arc::clone(&server.gate).acquire_owned().await;
     let turn = turn.map_err(|_| Refused(Code::Draining, "this instance ends".to_owned()))?;
     let context = context_of(server, call, asked, bytes)?;
-    Ok(Ready {
-        context,
-        body,
-        turn,
-    })
+    Ok(Ready { context, body, turn })
 }
 
 async fn collect(mut incoming: Incoming, limit: u64) -> Result<Bytes, Refused> {
@@ -131,6 +127,7 @@ fn context_of(server: &Server, call: &Call, asked: Asked, body: Bytes) -> Result
         cancelled: call.cancelled.clone(),
         event: content.event,
         batch: content.batch,
+        services: Arc::clone(&server.services),
         offer: Mutex::new(offer),
     };
     Ok(Context {

@@ -14,8 +14,8 @@ use crate::context::Identity;
 use crate::data::media_type;
 use crate::error::{Error, Result};
 use crate::event::{header_value, EventData, EventMode, EventOut, STRUCTURED};
-use crate::text::base64;
 use crate::response::{Payload, Pieces, Response, BYTES, JSON};
+use crate::text::base64;
 
 /// Pieces that may wait between the handler and the connection.
 const PIECES_AHEAD: usize = 1;
@@ -161,9 +161,16 @@ fn put_event(event: EventOut, head: &mut Head, identity: &Identity) -> Result<By
         let source = format!("/functions/{}", identity.function);
         attributes.insert("source".to_owned(), Value::from(source));
     }
-    let named = attributes.get("datacontenttype").and_then(Value::as_str).map(str::to_owned);
+    let named = attributes
+        .get("datacontenttype")
+        .and_then(Value::as_str)
+        .map(str::to_owned);
     let media = named.unwrap_or_else(|| {
-        let usual = if matches!(data, EventData::Json(_)) { JSON } else { BYTES };
+        let usual = if matches!(data, EventData::Json(_)) {
+            JSON
+        } else {
+            BYTES
+        };
         usual.to_owned()
     });
     if mode == EventMode::Structured {

@@ -19,7 +19,7 @@ use crate::body::Body;
 use crate::context::Context;
 use crate::error::{Error, Result};
 use crate::log::{Level, Log};
-use crate::response::{Piece, Pieces};
+use crate::response::Pieces;
 
 /// Starts the handler; its answer comes by the call.
 pub(crate) fn start(server: Arc<Server>, call: Arc<Call>, context: Context, body: Body) {
@@ -75,7 +75,7 @@ async fn deliver(
 
 /// Sends a stream piece by piece, the head with the first.
 async fn pump(call: &Call, mut head: Head, mut pieces: Pieces) -> Result<()> {
-    let Some(first) = next_piece(&mut pieces).await? else {
+    let Some(first) = pieces.next().await? else {
         call.answer(Reply::Whole(head, Bytes::new()));
         return Ok(());
     };
@@ -88,7 +88,7 @@ async fn pump(call: &Call, mut head: Head, mut pieces: Pieces) -> Result<()> {
 }
 
 async fn forward(pieces: &mut Pieces, sender: &mpsc::Sender<Next>) -> Result<()> {
-    while let Some(piece) = next_piece(pieces).await? {
+    while let Some(piece) = pieces.next().await? {
         if sender.send(Next::Piece(piece.content)).await.is_err() {
             return Ok(());
         }
@@ -97,12 +97,6 @@ async fn forward(pieces: &mut Pieces, sender: &mpsc::Sender<Next>) -> Result<()>
     }
     let _ = sender.send(Next::End).await;
     Ok(())
-}
-
-async fn next_piece(pieces: &mut Pieces) -> Result<Option<Piece>> {
-    std::future::poll_fn(|poller| pieces.source.as_mut().poll_next(poller))
-        .await
-        .transpose()
 }
 
 async fn yield_now() {
@@ -181,7 +175,8 @@ impl Run {
             }
             Err(note) => {
                 self.call.fail();
-                self.log.with(Level::Error, note, serde_json::json!({"error": "panic"}));
+                self.log
+                    .with(Level::Error, note, serde_json::json!({"error": "panic"}));
                 let msg = "the handler raised panic".to_owned();
                 self.call.answer(Reply::Failed(Code::HandlerError, msg));
                 self.finish();
@@ -194,7 +189,8 @@ impl Run {
     fn finish(&mut self) {
         let future = self.future.take();
         if let Err(note) = panics::inside(|| drop(future)) {
-            self.log.with(Level::Error, note, serde_json::json!({"error": "panic"}));
+            self.log
+                .with(Level::Error, note, serde_json::json!({"error": "panic"}));
         }
         self.call.end();
     }

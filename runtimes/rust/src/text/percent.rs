@@ -53,13 +53,10 @@ pub(crate) fn encode_where(text: &str, keep: impl Fn(u8) -> bool) -> String {
 
 /// The names and values of a query, in order.
 pub(crate) fn query_pairs(query: &str) -> impl Iterator<Item = (Cow<'_, str>, Cow<'_, str>)> {
-    query
-        .split('&')
-        .filter(|part| !part.is_empty())
-        .map(|part| {
-            let (name, value) = part.split_once('=').unwrap_or((part, ""));
-            (decode(name, true), decode(value, true))
-        })
+    query.split('&').filter(|part| !part.is_empty()).map(|part| {
+        let (name, value) = part.split_once('=').unwrap_or((part, ""));
+        (decode(name, true), decode(value, true))
+    })
 }
 
 #[cfg(test)]

@@ -1,7 +1,13 @@
 //! SHA-1 (FIPS 180-4), for the handshake of WebSocket and nothing else.
 
 pub(crate) fn digest(message: &[u8]) -> [u8; 20] {
-    let mut state = [0x6745_2301_u32, 0xefcd_ab89, 0x98ba_dcfe, 0x1032_5476, 0xc3d2_e1f0];
+    let mut state = [
+        0x6745_2301_u32,
+        0xefcd_ab89,
+        0x98ba_dcfe,
+        0x1032_5476,
+        0xc3d2_e1f0,
+    ];
     let mut padded = message.to_vec();
     padded.push(0x80);
     while padded.len() % 64 != 56 {
@@ -53,7 +59,12 @@ mod tests {
 
     #[test]
     fn gives_the_digests_of_the_standard() {
-        let hex = |text: &str| -> String { digest(text.as_bytes()).iter().map(|b| format!("{b:02x}")).collect() };
+        let hex = |text: &str| -> String {
+            digest(text.as_bytes())
+                .iter()
+                .map(|b| format!("{b:02x}"))
+                .collect()
+        };
         assert_eq!(hex("abc"), "a9993e364706816aba3e25717850c26c9cd0d89d");
         assert_eq!(
             hex("abcdbcdecdefdefgefghfghighijhijkijkljklmklmnlmnomnopnopq"),

@@ -154,7 +154,10 @@ async fn write(
             if let Poll::Ready(Some(next)) = outgoing.poll_recv(context) {
                 return Poll::Ready(next);
             }
-            ending.as_mut().poll(context).map(|code| Outgoing::Close(code, String::new()))
+            ending
+                .as_mut()
+                .poll(context)
+                .map(|code| Outgoing::Close(code, String::new()))
         })
         .await;
         let last = matches!(next, Outgoing::Close(..));
@@ -173,11 +176,7 @@ async fn write(
 }
 
 /// The code to close with once the handler, the deadline or the drain has come to its end.
-async fn ending(
-    end: oneshot::Receiver<u16>,
-    call: &Arc<Call>,
-    mut over: watch::Receiver<bool>,
-) -> u16 {
+async fn ending(end: oneshot::Receiver<u16>, call: &Arc<Call>, mut over: watch::Receiver<bool>) -> u16 {
     let mut ended = std::pin::pin!(end);
     let mut deadline = std::pin::pin!(sleep_until(call.deadline.into()));
     let mut over = std::pin::pin!(over.wait_for(|over| *over));

@@ -146,9 +146,13 @@ fn head(bytes: &[u8]) -> Result<Option<Head>, Violation> {
     let Some(extended) = rest.get(..more) else {
         return Ok(None);
     };
-    let number = extended.iter().fold(0_u64, |number, byte| number << 8 | u64::from(*byte));
+    let number = extended
+        .iter()
+        .fold(0_u64, |number, byte| number << 8 | u64::from(*byte));
     let length = if more == 0 { short as u64 } else { number };
-    let length = usize::try_from(length).ok().filter(|length| *length <= MAX_MESSAGE);
+    let length = usize::try_from(length)
+        .ok()
+        .filter(|length| *length <= MAX_MESSAGE);
     let length = length.ok_or(TOO_LONG)?;
     let size = 2 + more + 4;
     let there = bytes.len() >= size;
@@ -205,7 +209,9 @@ pub(crate) fn encode_close(code: u16, reason: &str) -> Vec<u8> {
         return encode(CLOSE, &[]);
     }
     let room = MAX_CONTROL - 2;
-    let end = (0..=reason.len().min(room)).rev().find(|at| reason.is_char_boundary(*at));
+    let end = (0..=reason.len().min(room))
+        .rev()
+        .find(|at| reason.is_char_boundary(*at));
     let mut payload = code.to_be_bytes().to_vec();
     payload.extend_from_slice(&reason.as_bytes()[..end.unwrap_or(0)]);
     encode(CLOSE, &payload)
@@ -221,7 +227,10 @@ mod tests {
         frame[1] |= 0x80;
         let size = frame.len() - payload.len();
         let mask = [1, 2, 3, 4];
-        let hidden = payload.iter().enumerate().map(|(index, byte)| byte ^ mask[index % 4]);
+        let hidden = payload
+            .iter()
+            .enumerate()
+            .map(|(index, byte)| byte ^ mask[index % 4]);
         let mut whole = frame[..size].to_vec();
         whole.extend_from_slice(&mask);
         whole.extend(hidden);
@@ -259,7 +268,10 @@ mod tests {
             masked(0x80, &[0xbc]),
         ]
         .concat();
-        let wanted = [Received::Ping(Bytes::from_static(b"now")), Received::Text("grü".to_owned())];
+        let wanted = [
+            Received::Ping(Bytes::from_static(b"now")),
+            Received::Text("grü".to_owned()),
+        ];
         assert_eq!(decode(&bytes).unwrap(), wanted);
     }
 

@@ -48,7 +48,9 @@ pub(crate) fn offer<B>(request: &mut Request<B>) -> Option<(OnUpgrade, HeaderVal
     let asked = request.method() == Method::GET
         && lists(headers, UPGRADE.as_str(), "websocket")
         && lists(headers, CONNECTION.as_str(), "upgrade")
-        && headers.get("sec-websocket-version").is_some_and(|version| version == "13");
+        && headers
+            .get("sec-websocket-version")
+            .is_some_and(|version| version == "13");
     let key = headers.get("sec-websocket-key")?.to_str().ok()?;
     let fits = base64::decode(key).is_some_and(|bytes| bytes.len() == KEY_BYTES);
     let accept = HeaderValue::try_from(accept_key(key)).ok()?;
@@ -91,6 +93,9 @@ mod tests {
 
     #[test]
     fn the_key_of_the_standard_has_its_answer() {
-        assert_eq!(accept_key("dGhlIHNhbXBsZSBub25jZQ=="), "s3pPLMBiTxaQ9kYGzzhZRbK+xOo=");
+        assert_eq!(
+            accept_key("dGhlIHNhbXBsZSBub25jZQ=="),
+            "s3pPLMBiTxaQ9kYGzzhZRbK+xOo="
+        );
     }
 }
