@@ -27,6 +27,8 @@ PIECE = 65536
 _ABORT = struct.pack("ii", 1, 0)
 # How long a connection that the server ends is still read, so that the client meets the answer and not a reset.
 _LINGER_S = 2.0
+# So often more where the client has not read the answer yet.
+_LINGERS = 14
 
 
 class Connection(asyncio.Protocol):
@@ -424,7 +426,14 @@ class Connection(asyncio.Protocol):
             return
         if self._transport.can_write_eof():
             self._transport.write_eof()
-        self._lingering = self._server.loop.call_later(_LINGER_S, self._transport.abort)
+        self._lingering = self._server.loop.call_later(_LINGER_S, self._give_up, _LINGERS)
+
+    def _give_up(self, left: int) -> None:
+        if left and self._transport.get_write_buffer_size():
+            # The client reads slowly, but it may still read.
+            self._lingering = self._server.loop.call_later(_LINGER_S, self._give_up, left - 1)
+        else:
+            self._transport.abort()
 
     # -- WebSocket
 

@@ -10,6 +10,7 @@ from collections.abc import Callable
 from functools import partial
 from inspect import isawaitable
 from time import monotonic
+from traceback import clear_frames
 from types import FrameType
 from typing import Any
 
@@ -208,6 +209,9 @@ class Executor:
         except BaseException as error:
             if self._forked:
                 self._end_child(error)
+            if isinstance(error, MemoryError):
+                # What the handler had filled the memory with is free before anything else needs some.
+                clear_frames(error.__traceback__)
             self._failed(call, error)
         finally:
             self._end(call)
@@ -280,6 +284,8 @@ class Executor:
     def _worked(self, call: Call, result: Any, error: BaseException | None) -> None:
         if self._forked:
             self._end_child(error)
+        if isinstance(error, MemoryError):
+            clear_frames(error.__traceback__)
         self.post(partial(self._finish_job, call, result, error))
 
     def _finish_job(self, call: Call, result: Any, error: BaseException | None) -> None:

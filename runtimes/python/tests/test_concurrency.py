@@ -156,6 +156,7 @@ def handle(ctx):
             while True:
                 pass
         if ctx.path == "/sleep":
+            print("started")
             for _ in range(400):
                 time.sleep(0.005)
         if ctx.path == "/swallow":
@@ -183,6 +184,7 @@ async def handle_async(ctx):
     most = max(most, running)
     try:
         if ctx.path in ("/spin", "/sleep"):
+            print("started")
             await asyncio.sleep(2)
         if ctx.path == "/swallow":
             end = time.monotonic() + 0.4
@@ -268,6 +270,7 @@ class Calls(ServerCase):
         sock = server.raw(get("/sleep"))
         # A second one waits behind it, and is forgotten when it leaves.
         waiting = server.raw(get("/sleep"))
+        server.out.wait(lambda line: line["msg"] == "started")
         server.call("GET", "/.hanzo/ping")
         waiting.close()
         sock.close()

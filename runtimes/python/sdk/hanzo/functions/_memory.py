@@ -12,7 +12,7 @@ import uuid
 from base64 import b64decode, b64encode
 from collections.abc import AsyncIterable, Iterable
 from typing import TYPE_CHECKING, Any
-from urllib.parse import parse_qs, urlsplit
+from urllib.parse import parse_qs, unquote, urlsplit
 
 from ._gateway.message import Request, bytes_of
 from .body import AsyncBody, Body
@@ -281,6 +281,8 @@ class MemoryGateway:
         self.published: list[tuple[str, Any, str]] = []
         # Directories of models by their names.
         self.models: dict[str, str] = {}
+        # Models that do not share the disk: digest, bytes by file, and what the answer lists.
+        self.remote: dict[str, tuple[str, dict[str, bytes], list[dict[str, Any]]]] = {}
         self._lock = threading.Lock()
 
     def send(self, _context: Context, request: Request) -> MemoryReply:
@@ -319,6 +321,8 @@ class MemoryGateway:
             return _json({"id": self._publish(json.loads(data), len(data))})
         if path == "/v1/models":
             return _json(self._model(json.loads(data)["name"]))
+        if path.startswith("/v1/models/"):
+            return self._model_file(path)
         if path == "/v1/storage/object":
             return self._object(request, query["ref"], data)
         if path == "/v1/storage/list":
@@ -339,7 +343,17 @@ class MemoryGateway:
         self.published.append((subject, message["data"], made))
         return made
 
+    def _model_file(self, path: str) -> Answer:
+        name, _, file = path.removeprefix("/v1/models/").partition("/files/")
+        found = self.remote.get(unquote(name), ("", {}, []))[1].get(unquote(file))
+        if found is None:
+            raise refused("not_found", 404, f"there is no {path}")
+        return 200, {"content-type": "application/octet-stream"}, found
+
     def _model(self, name: str) -> Any:
+        if name in self.remote:
+            digest, _, files = self.remote[name]
+            return {"name": name, "path": f"/elsewhere/{digest}", "digest": digest, "files": files}
         if name not in self.models:
             raise refused("not_found", 404, f"there is no model {name}: looked at the models given to the test")
         return {"name": name, "path": self.models[name], "digest": "", "files": []}
