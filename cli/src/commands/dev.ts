@@ -1,3 +1,4 @@
+import { resolve } from "node:path";
 import { type Command, EXIT, type Invocation, UsageError } from "../command.ts";
 import { createActions } from "../dev/actions.ts";
 import { DEFAULT_DEBUG_PORT } from "../dev/debugger.ts";
@@ -74,6 +75,13 @@ export const dev: Command = {
     },
     { name: "host", type: "string", value: "ADDRESS", summary: "address to listen on (127.0.0.1)" },
     {
+      name: "models",
+      type: "string",
+      value: "DIR",
+      summary: "folder with one folder per model, for ctx.model",
+      completes: "files",
+    },
+    {
       name: "inspect",
       type: "string",
       value: "PORT",
@@ -93,7 +101,8 @@ export const dev: Command = {
     "hanzo-fn dev --port 0 -o json",
   ],
   async run(invocation) {
-    const { flags, env, output, signal } = invocation;
+    const { flags, env, cwd, output, signal } = invocation;
+    const models = flags.text("models");
     const root = await sourceFolder(invocation);
     const show = createShow(output, root);
     const inspect = flags.text("inspect");
@@ -103,6 +112,7 @@ export const dev: Command = {
       host: flags.text("host") ?? "127.0.0.1",
       port: portOf("port", flags.text("port") ?? "8080"),
       cache: cacheFolder(env),
+      models: models === undefined ? undefined : resolve(cwd, models),
       debugPort,
       env,
     };

@@ -3,7 +3,7 @@ import { mkdir, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { type Manifest, PlatformError, revisionName } from "@hanzo-fn/contract";
 import type { InPlaceBuild, InPlaceBuilder } from "@hanzo-fn/builder";
-import type { RuntimeLaunch } from "@hanzo-fn/engine";
+import type { Gateway, GatewayGrant, RuntimeLaunch } from "@hanzo-fn/engine";
 import { bootEnvironment, type InstanceLine, type SpecialiseBody } from "@hanzo-fn/instance";
 import type { Clock } from "@hanzo-fn/lifecycle";
 import { CodeInstance } from "./code-instance.ts";
@@ -23,6 +23,8 @@ export interface MakeDependencies {
   readonly scratch: string;
   /** Undefined where no debugger is wanted. */
   readonly debuggerOf: (runtime: string, launch: RuntimeLaunch) => Promise<CodeDebugger> | undefined;
+  /** A token of the services for one instance, good until it is disposed of. */
+  readonly grant: Gateway["grant"];
   readonly onSettings: (settings: FunctionSettings, version: number) => void;
   /** Removes what the language keeps of the source's last state. */
   readonly forgetCompiled: () => Promise<void>;
@@ -53,10 +55,11 @@ function bodyOf(
     readonly instance: string;
     readonly source: string;
     readonly debug: boolean;
+    readonly grant: GatewayGrant;
   },
 ): SpecialiseBody {
   const { concurrency, timeoutMs } = manifest.resources;
-  const { revision, instance, source, debug } = more;
+  const { revision, instance, source, debug, grant } = more;
   return {
     org: ORG,
     function: manifest.name,
@@ -68,6 +71,7 @@ function bodyOf(
     environment,
     concurrency,
     timeoutMs: debug ? LONGEST_CALL_MS : timeoutMs,
+    gateway: { url: grant.url, token: grant.token },
   };
 }
 
@@ -121,7 +125,11 @@ export function createMakeCode(deps: MakeDependencies): MakeCode {
 
   return async (version, signal) => {
     const out = join(deps.scratch, String(++count));
-    const forget = (): void => void rm(out, { recursive: true, force: true }).catch(() => {});
+    let grant: GatewayGrant | undefined;
+    const forget = (): void => {
+      grant?.[Symbol.dispose]();
+      void rm(out, { recursive: true, force: true }).catch(() => {});
+    };
     const settings = await readSettings(root);
     const { manifest } = settings;
     const { runtime, entry } = manifest;
@@ -133,7 +141,8 @@ export function createMakeCode(deps: MakeDependencies): MakeCode {
       const revision = revisionName(manifest.name, version);
       const instance = `fn-${revision}-dev-${randomBytes(3).toString("hex")}`;
       const debug = deps.debuggerOf(runtime, launch) !== undefined;
-      const body = bodyOf(settings, built, { revision, instance, source: root, debug });
+      grant = deps.grant({ org: ORG, function: manifest.name, revision, instance });
+      const body = bodyOf(settings, built, { revision, instance, source: root, debug, grant });
       const worker =
         built.executable === undefined
           ? await startGeneric(manifest, body, signal)

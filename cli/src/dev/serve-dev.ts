@@ -15,6 +15,7 @@ import { nextFreePort, portHolder } from "./port-holder.ts";
 import { makeRunPlace } from "./run-place.ts";
 import type { Show } from "./show.ts";
 import { isNotCompiled } from "./source-scan.ts";
+import { openServices } from "./services.ts";
 import { createSourceWatch, type SourceWatch } from "./source-watch.ts";
 import { createWorkers } from "./workers.ts";
 
@@ -26,6 +27,8 @@ export interface DevOptions {
   readonly port: number;
   /** Where runtime servers and installed dependencies are kept between sessions. */
   readonly cache: string;
+  /** Directory with one directory per model, for `ctx.model`. */
+  readonly models: string | undefined;
   /** Port of a debugger; undefined: none. */
   readonly debugPort: number | undefined;
   readonly env: Readonly<Record<string, string | undefined>>;
@@ -115,6 +118,18 @@ export async function serveDev(options: DevOptions, show: Show, signal: AbortSig
   const launches = { ...runtimes.launches, python: withByteCode(runtimes.launches.python, byteCode) };
   const builder = await openBuilder(options, runtimes);
   const [place, scratch] = await Promise.all([makeRunPlace(), makeScratch(root)]);
+  const services = await openServices(
+    { place, folder: join(root, ".hanzo"), cache, models: options.models, env: options.env },
+    {
+      onPublished: ({ target, body }) => {
+        const text = Buffer.from(body).toString("utf8");
+        show({ event: "published", subject: target, message: text });
+      },
+      onProblem: ({ message }) =>
+        show({ event: "note", text: `  note: keys of ctx.kv are not kept: ${message}` }),
+    },
+    clock,
+  );
   const workers = createWorkers({ launches, place, clock });
   const debuggers = new Map<string, Promise<CodeDebugger>>();
   const debuggerOf = (runtime: string, launch: RuntimeLaunch): Promise<CodeDebugger> | undefined => {
@@ -151,6 +166,7 @@ export async function serveDev(options: DevOptions, show: Show, signal: AbortSig
     scratch,
     debuggerOf,
     onSettings,
+    grant: (identity) => services.grant(identity),
     forgetCompiled: () => rm(join(byteCode, root), { recursive: true, force: true }),
     onLine: (line) => show({ event: "log", line }),
     onExit: (error) => show({ event: "exited", error }),
@@ -186,9 +202,11 @@ export async function serveDev(options: DevOptions, show: Show, signal: AbortSig
     await code.close();
     await Promise.all([workers.close(), builder.close()]);
     await rm(scratch, { recursive: true, force: true });
-    await place.remove();
   };
+  const last = { name: "place", start: () => Promise.resolve(), stop: () => place.remove() };
   const group = createGroup([
+    last,
+    services,
     { name: "code", start: () => Promise.resolve(), stop: close },
     {
       name: "front",

@@ -15,6 +15,8 @@ export type DevEvent =
   | { readonly event: "exited"; readonly error: PlatformError }
   | RequestEvent
   | { readonly event: "log"; readonly line: InstanceLine }
+  /** By `ctx.publish`, where no broker is configured; `message` is the text that a broker would get. */
+  | { readonly event: "published"; readonly subject: string; readonly message: string }
   | { readonly event: "note"; readonly text: string };
 
 interface RequestEvent {
@@ -103,6 +105,8 @@ export function createShow(output: Output, root: string): Show {
       case "log":
         if (INSPECTOR_LINES.test(event.line.msg)) return undefined;
         return logLines(event.line, root).forEach((line) => output.line(line));
+      case "published":
+        return output.line(`${clockText(Date.now())}  published to ${event.subject}: ${event.message}`);
       case "note":
         return output.note(event.text);
       default:
