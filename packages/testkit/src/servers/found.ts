@@ -8,11 +8,13 @@ export type ServerName = "redis-server" | "nats-server" | "versitygw" | "kafka";
 /** Where scripts/servers.ts puts what no package manager of the system brings. */
 const INSTALLED = fileURLToPath(new URL("../../../../.cache/servers/", import.meta.url));
 
-/** Under `.cache/servers`. */
-const PLACES: Readonly<Record<Exclude<ServerName, "kafka">, readonly string[]>> = {
-  "redis-server": [],
-  "nats-server": ["nats/bin/nats-server"],
-  versitygw: ["versitygw/versitygw"],
+/** Places under `.cache/servers`, and the environment variables that name another one. */
+const PLACES: Readonly<Record<ServerName, { readonly place?: string; readonly variable: string }>> = {
+  "redis-server": { variable: "TEST_REDIS_SERVER" },
+  "nats-server": { place: "nats/bin/nats-server", variable: "TEST_NATS_SERVER" },
+  versitygw: { place: "versitygw/versitygw", variable: "TEST_VERSITYGW" },
+  /** A folder with `libs` and a formatted `template`. */
+  kafka: { place: "kafka", variable: "TEST_KAFKA" },
 };
 
 const isProgram = (file: string): boolean => {
@@ -29,9 +31,13 @@ export function onPath(program: string): string | undefined {
   return folders.map((folder) => path.join(folder, program)).find(isProgram);
 }
 
-/** The program of a server: what scripts/servers.ts installed, else the one on the PATH. */
+/** What the environment names, else what scripts/servers.ts installed, else what is on the PATH. */
 export function findProgram(name: Exclude<ServerName, "kafka">): string | undefined {
-  return PLACES[name].map((place) => path.join(INSTALLED, place)).find(isProgram) ?? onPath(name);
+  const { place, variable } = PLACES[name];
+  const named = process.env[variable];
+  if (named !== undefined) return isProgram(named) ? named : undefined;
+  const installed = place === undefined ? undefined : path.join(INSTALLED, place);
+  return installed !== undefined && isProgram(installed) ? installed : onPath(name);
 }
 
 export interface KafkaFiles {
@@ -43,7 +49,8 @@ export interface KafkaFiles {
 
 export function findKafka(): KafkaFiles | undefined {
   const java = onPath("java");
-  const folder = path.join(INSTALLED, "kafka");
+  const { place = "", variable } = PLACES.kafka;
+  const folder = process.env[variable] ?? path.join(INSTALLED, place);
   const files = { libs: path.join(folder, "libs"), template: path.join(folder, "template") };
   return java && existsSync(files.template) ? { java, ...files } : undefined;
 }
@@ -51,7 +58,10 @@ export function findKafka(): KafkaFiles | undefined {
 /** Why a server cannot be had here; undefined where it can. */
 export function absentServer(name: ServerName): string | undefined {
   const found = name === "kafka" ? findKafka() : findProgram(name);
-  return found ? undefined : `${name} is not installed; .ci/run and \`node scripts/servers.ts\` install it`;
+  if (found) return undefined;
+  const { place, variable } = PLACES[name];
+  const how = place === undefined ? "the system's package manager" : "`node scripts/servers.ts`";
+  return `${name} is not installed: ${how} installs it, as .ci/run does, and ${variable} may name it`;
 }
 
 /** In a `beforeEach`: counts the test as skipped, with the reason, where the server is not installed. */

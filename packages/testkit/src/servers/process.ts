@@ -19,7 +19,7 @@ export interface ServerCommand {
   /** Beyond its port being open. */
   readonly ready?: (() => Promise<boolean>) | undefined;
   /** Run once the process is gone for good. */
-  readonly cleanup: () => Promise<void>;
+  readonly cleanup: () => PromiseLike<void>;
 }
 
 const START_MS = 60_000;
