@@ -4,11 +4,12 @@ import { PlatformError } from "@hanzo-fn/contract";
 import { createBundler } from "./bundle.ts";
 import { createCompilers } from "./compilers.ts";
 import { probeConfinement } from "./confinement.ts";
-import { createCopyStore, loadSecret, PROGRAM, type CopyRecord } from "./copies.ts";
+import { createCopyStore, layersOf, loadSecret, PROGRAM, type CopyRecord } from "./copies.ts";
 import { findEntryFile } from "./entry-file.ts";
 import { redact, unsupported } from "./failures.ts";
 import { createLayerStore, type Layer } from "./layers.ts";
 import { createNodeBuild } from "./node.ts";
+import { ONNXRUNTIME, onnxruntimeLibrary } from "./onnxruntime.ts";
 import { createPythonBuild } from "./python.ts";
 import { giveTree } from "./seal.ts";
 import { createSharedBuilds } from "./shared-builds.ts";
@@ -72,29 +73,35 @@ export async function createBuilder(deps: BuilderDependencies, options: BuilderO
   const buildPython = async ({ request, dir, phases, onLine, signal }: Build): Promise<CopyRecord> => {
     const source = join(dir, "source");
     await findEntryFile(source, request.runtime, request.entry);
-    const layer = await timed(phases, "dependencies", () =>
-      python.dependencies(request.org, source, signal, onLine),
-    );
+    const [layer, shared] = await timed(phases, "dependencies", async () => [
+      await python.dependencies(request.org, source, signal, onLine),
+      await python.preinstalled(source, signal, onLine),
+    ]);
     await timed(phases, "compile", async () => {
       await giveTree(source, options.runAs);
       await python.compile(source, "/nonexistent", signal);
     });
-    return record(layer, layer ? [layer.dir] : []);
+    // Its own first: what it pins wins over what is there anyway.
+    const paths = [layer, shared].flatMap((item) => (item === undefined ? [] : [item.dir]));
+    return record(layer, shared, paths);
   };
 
   const buildNode = async ({ request, dir, phases, onLine, signal }: Build): Promise<CopyRecord> => {
     const source = join(dir, "source");
     const file = await findEntryFile(source, request.runtime, request.entry);
-    const layer = await timed(phases, "dependencies", () =>
-      node.dependencies(request.org, source, signal, onLine),
-    );
+    const [layer, shared] = await timed(phases, "dependencies", async () => [
+      await node.dependencies(request.org, source, signal, onLine),
+      await node.preinstalled(source, signal, onLine),
+    ]);
     await timed(phases, "bundle", () => bundler.bundle(source, file));
     if (layer) {
       const modules = join(source, "node_modules");
       await rm(modules, { recursive: true, force: true });
       await symlink(join(layer.dir, "node_modules"), modules);
     }
-    return record(layer, []);
+    // Node looks in the directories above when it has not found a package beside the code.
+    if (shared) await symlink(join(shared.dir, "node_modules"), join(dir, "node_modules"));
+    return record(layer, shared, []);
   };
 
   const buildCompiled = async (build: Build, compiler: Compiler): Promise<CopyRecord> => {
@@ -105,7 +112,7 @@ export async function createBuilder(deps: BuilderDependencies, options: BuilderO
     }
     const { org, function: name, entry } = request;
     const [source, program] = [join(dir, "source"), join(dir, PROGRAM)];
-    await timed(phases, "compile", () =>
+    const { loadsModels } = await timed(phases, "compile", () =>
       compiler.compile({
         org,
         function: name,
@@ -119,7 +126,10 @@ export async function createBuilder(deps: BuilderDependencies, options: BuilderO
       }),
     );
     await rm(scratch, { recursive: true, force: true });
-    return { paths: [], compiled: true };
+    if (!loadsModels) return { paths: [], compiled: true };
+    const shared = await timed(phases, "dependencies", () => node.onnxruntime(signal, onLine));
+    const environment = { [ONNXRUNTIME]: await onnxruntimeLibrary(shared.dir) };
+    return { ...record(undefined, shared, []), compiled: true, environment };
   };
 
   const buildSource = (build: Build): Promise<CopyRecord> => {
@@ -156,17 +166,18 @@ export async function createBuilder(deps: BuilderDependencies, options: BuilderO
 
   const find = async (name: string): Promise<CopyRecord | undefined> => {
     const record = await copies.find(name);
-    if (record?.layer === undefined || (await layers.exists(record.layer))) return record;
-    return undefined;
+    const there = await Promise.all(layersOf(record).map((layer) => layers.exists(layer)));
+    return there.every(Boolean) ? record : undefined;
   };
 
   const workingCopy = (request: BuildRequest, name: string, built: Built, cached: boolean): WorkingCopy => {
-    const { layerKey, paths, compiled } = built.record;
+    const { layerKey, paths, compiled, environment } = built.record;
     return {
       dir: copies.source(name),
       entry: request.entry,
       paths,
       ...(compiled === true ? { executable: copies.program(name) } : {}),
+      ...(environment === undefined ? {} : { environment }),
       ...(layerKey === undefined ? {} : { layerKey }),
       phasesMs: built.phasesMs,
       cached,
@@ -202,8 +213,13 @@ export async function createBuilder(deps: BuilderDependencies, options: BuilderO
   };
 }
 
-function record(layer: Layer | undefined, paths: readonly string[]): CopyRecord {
-  return { layerKey: layer?.key, layer: layer && basename(layer.dir), paths };
+function record(layer: Layer | undefined, shared: Layer | undefined, paths: readonly string[]): CopyRecord {
+  return {
+    layerKey: layer?.key,
+    layer: layer && basename(layer.dir),
+    shared: shared && basename(shared.dir),
+    paths,
+  };
 }
 
 /** The error with the function it belongs to. */

@@ -9,9 +9,18 @@ export interface CopyRecord {
   readonly layerKey?: string | undefined;
   /** Name of the layer's directory. */
   readonly layer?: string | undefined;
+  /** Name of the directory of the pre-installed packages' layer. */
+  readonly shared?: string | undefined;
+  /** Variables that the instances get besides the function's own. */
+  readonly environment?: Readonly<Record<string, string>> | undefined;
   readonly paths: readonly string[];
   /** Whether `program` lies beside the source. */
   readonly compiled?: boolean | undefined;
+}
+
+/** Names of the layers that a copy needs. */
+export function layersOf(record: CopyRecord | undefined): readonly string[] {
+  return [record?.layer, record?.shared].filter((name) => name !== undefined);
 }
 
 export interface CopyStore {
@@ -92,11 +101,11 @@ export function createCopyStore(
       let removed = 0;
       for (const name of await readdir(workRoot)) {
         if (/^[0-9a-f]{64}$/.test(name)) {
-          const layer = (await find(name))?.layer;
+          const record = await find(name);
           if (!kept(name)) {
             await remove(name);
             removed += 1;
-          } else if (layer !== undefined) layers.add(basename(layer));
+          } else for (const layer of layersOf(record)) layers.add(basename(layer));
         } else if (name.startsWith(TEMPORARY)) await removeAbandoned(join(workRoot, name));
       }
       return { removed, layers };

@@ -12,6 +12,9 @@ const FORMAT = "1";
 const DEFAULT_MAX_BYTES = 1024 ** 3;
 const TEMPORARY = ".tmp-";
 
+/** In the place of an organisation, for layers that the platform's own pins decide about and nothing of a source. */
+export const EVERYBODY = " everybody";
+
 export interface Layer {
   readonly key: string;
   /** Absolute; name within the layers' directory is its last part. */

@@ -1,8 +1,10 @@
 import { readFile, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { buildFailed, cutShort, installFailure, tailOf, unsupported } from "./failures.ts";
-import type { Layer, LayerStore } from "./layers.ts";
-import { readNodeManifest, type NodeManifest } from "./package-json.ts";
+import { EVERYBODY, type Layer, type LayerStore } from "./layers.ts";
+import { dependencyNames, readNodeManifest, type NodeManifest } from "./package-json.ts";
+import { onnxruntimeManifest, preinstalledNode } from "./preinstalled.ts";
+import { sourceTexts } from "./source-texts.ts";
 import type { OnOutput, Tools } from "./tools.ts";
 import type { BuilderOptions } from "./types.ts";
 
@@ -14,6 +16,10 @@ export interface NodeBuild {
     signal: AbortSignal,
     onLine: OnOutput,
   ): Promise<Layer | undefined>;
+  /** The shared layer of the pre-installed packages that the source imports and does not require itself. */
+  preinstalled(source: string, signal: AbortSignal, onLine: OnOutput): Promise<Layer | undefined>;
+  /** The shared layer with onnxruntime's library, for programs; see `onnxruntimeLibrary`. */
+  onnxruntime(signal: AbortSignal, onLine: OnOutput): Promise<Layer>;
 }
 
 const QUIET = [
@@ -24,6 +30,10 @@ const QUIET = [
   "--engine-strict=false",
 ];
 const IMPATIENT = ["--fetch-retries=1", "--fetch-retry-mintimeout=500", "--fetch-retry-maxtimeout=2000"];
+
+type Installable = Pick<NodeManifest, "packageJson" | "lock" | "npmrc">;
+
+const SCRIPTS = [".ts", ".mts", ".tsx", ".js", ".mjs", ".cjs"];
 
 const PROBE = "process.stdout.write([process.platform,process.arch,process.versions.modules].join(' '))";
 
@@ -51,7 +61,7 @@ export function createNodeBuild(options: BuilderOptions, layers: LayerStore, too
   };
 
   const install = async (
-    wanted: NodeManifest,
+    wanted: Installable,
     dir: string,
     scratch: string,
     signal: AbortSignal,
@@ -82,6 +92,24 @@ export function createNodeBuild(options: BuilderOptions, layers: LayerStore, too
     await rm(join(dir, ".npmrc"), { force: true });
   };
 
+  const layerOf = async (
+    org: string,
+    wanted: Installable,
+    signal: AbortSignal,
+    onLine: OnOutput,
+  ): Promise<Layer> => {
+    probed ??= version(signal).catch((error: unknown) => {
+      probed = undefined;
+      throw error;
+    });
+    const scripts = options.scripts === true ? "scripts" : "no scripts";
+    const { packageJson, lock, npmrc } = wanted;
+    const parts = ["node", await probed, scripts, packageJson, lock ?? "", npmrc ?? ""];
+    return layers.get(org, parts, signal, (dir, scratch) => install(wanted, dir, scratch, signal, onLine));
+  };
+  const shared = (packageJson: string, signal: AbortSignal, onLine: OnOutput): Promise<Layer> =>
+    layerOf(EVERYBODY, { packageJson, lock: undefined, npmrc: undefined }, signal, onLine);
+
   return {
     async dependencies(org, source, signal, onLine) {
       const wanted = await manifest(source);
@@ -89,20 +117,15 @@ export function createNodeBuild(options: BuilderOptions, layers: LayerStore, too
         throw buildFailed("the npm dependencies cannot be installed", wanted.problems);
       }
       if (!wanted || wanted.empty) return undefined;
-      probed ??= version(signal).catch((error: unknown) => {
-        probed = undefined;
-        throw error;
-      });
-      const scripts = options.scripts === true ? "scripts" : "no scripts";
-      const parts = [
-        "node",
-        await probed,
-        scripts,
-        wanted.packageJson,
-        wanted.lock ?? "",
-        wanted.npmrc ?? "",
-      ];
-      return layers.get(org, parts, signal, (dir, scratch) => install(wanted, dir, scratch, signal, onLine));
+      return layerOf(org, wanted, signal, onLine);
     },
+    async preinstalled(source, signal, onLine) {
+      const texts = await sourceTexts(source, SCRIPTS);
+      if (preinstalledNode(texts, new Set()) === undefined) return undefined;
+      const own = dependencyNames((await manifest(source))?.packageJson);
+      const packageJson = preinstalledNode(texts, own);
+      return packageJson === undefined ? undefined : shared(packageJson, signal, onLine);
+    },
+    onnxruntime: (signal, onLine) => shared(onnxruntimeManifest(), signal, onLine),
   };
 }

@@ -108,3 +108,9 @@ export function readNodeManifest(files: {
     empty,
   };
 }
+
+/** Packages that a manifest made by `readNodeManifest` installs. */
+export function dependencyNames(packageJson: string | undefined): ReadonlySet<string> {
+  const { dependencies: required, optionalDependencies: optional } = JSON.parse(packageJson ?? "{}") as Json;
+  return new Set([required, optional].flatMap((map) => (isObject(map) ? Object.keys(map) : [])));
+}

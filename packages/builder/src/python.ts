@@ -1,9 +1,11 @@
-import { readFile, writeFile } from "node:fs/promises";
+import { readdir, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { buildFailed, cutShort, installFailure, tailOf, unsupported } from "./failures.ts";
-import type { Layer, LayerStore } from "./layers.ts";
-import { readRequirements, type Requirements } from "./requirements.ts";
+import { EVERYBODY, type Layer, type LayerStore } from "./layers.ts";
+import { preinstalledPython } from "./preinstalled.ts";
+import { readRequirements, requiredNames, type Requirements } from "./requirements.ts";
 import type { ToolResult } from "./run-tool.ts";
+import { sourceTexts } from "./source-texts.ts";
 import type { OnOutput, Tools } from "./tools.ts";
 import type { BuilderOptions } from "./types.ts";
 
@@ -15,6 +17,8 @@ export interface PythonBuild {
     signal: AbortSignal,
     onLine: OnOutput,
   ): Promise<Layer | undefined>;
+  /** The shared layer of the pre-installed packages that the source imports and does not require itself. */
+  preinstalled(source: string, signal: AbortSignal, onLine: OnOutput): Promise<Layer | undefined>;
   /** Byte code beside the sources, so that a cold start does not compile. Mistakes show when the code is loaded. */
   compile(source: string, scratch: string, signal: AbortSignal): Promise<void>;
 }
@@ -134,17 +138,34 @@ export function createPythonBuild(options: BuilderOptions, layers: LayerStore, t
     await run(command, dir, scratch, signal);
   };
 
+  const layerOf = async (
+    org: string,
+    lines: readonly string[],
+    signal: AbortSignal,
+    onLine: OnOutput,
+  ): Promise<Layer> => {
+    probed ??= version(signal).catch((error: unknown) => {
+      probed = undefined;
+      throw error;
+    });
+    const parts = ["python", await probed, ...lines];
+    return layers.get(org, parts, signal, (dir, scratch) => install(lines, dir, scratch, signal, onLine));
+  };
+
   return {
     async dependencies(org, source, signal, onLine) {
       const { lines, problems } = await requirements(source, signal);
       if (problems.length > 0) throw buildFailed("the Python requirements cannot be installed", problems);
       if (!lines.some((line) => !line.startsWith("-"))) return undefined;
-      probed ??= version(signal).catch((error: unknown) => {
-        probed = undefined;
-        throw error;
-      });
-      const parts = ["python", await probed, ...lines];
-      return layers.get(org, parts, signal, (dir, scratch) => install(lines, dir, scratch, signal, onLine));
+      return layerOf(org, lines, signal, onLine);
+    },
+    async preinstalled(source, signal, onLine) {
+      const texts = await sourceTexts(source, [".py"]);
+      const names = (await readdir(source)).map((name) => name.replace(/\.py$/, ""));
+      if (preinstalledPython(texts, new Set(names)).length === 0) return undefined;
+      const { lines } = await requirements(source, signal);
+      const pinned = preinstalledPython(texts, new Set([...names, ...requiredNames(lines)]));
+      return pinned.length === 0 ? undefined : layerOf(EVERYBODY, pinned, signal, onLine);
     },
     compile: compileAll,
   };

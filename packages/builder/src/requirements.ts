@@ -64,3 +64,11 @@ export async function readRequirements(
   }
   return { lines, problems };
 }
+
+/** The packages that requirement lines name, as modules are named. */
+export function requiredNames(lines: readonly string[]): string[] {
+  return lines
+    .map((line) => /^[A-Za-z0-9][A-Za-z0-9._-]*/.exec(line)?.[0])
+    .filter((name) => name !== undefined)
+    .map((name) => name.toLowerCase().replaceAll(/[-.]+/g, "_"));
+}

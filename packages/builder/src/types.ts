@@ -46,7 +46,7 @@ export interface CompileRequest {
 export interface Compiler {
   /** Version of all that decides about the result besides the source. */
   readonly key: string;
-  compile(request: CompileRequest): Promise<void>;
+  compile(request: CompileRequest): Promise<{ readonly loadsModels: boolean }>;
 }
 
 export interface BuilderDependencies {
@@ -119,6 +119,8 @@ export interface WorkingCopy {
   readonly paths: readonly string[];
   /** Absolute path of the program that compiled code is; undefined for the others. */
   readonly executable?: string | undefined;
+  /** Variables that its instances get besides the function's own: where libraries lie. */
+  readonly environment?: Readonly<Record<string, string>> | undefined;
   /** Hash of the lock and of what else decides about the dependencies; undefined where there are none. */
   readonly layerKey?: string | undefined;
   /** Milliseconds: `unpack`, `dependencies`, `bundle` or `compile`, of those that the runtime has. Empty where the copy was there already. */

@@ -18,14 +18,19 @@ function post(socketPath: string, body: unknown): Promise<string> {
 }
 
 /** What the program answers when it is started as the platform starts it. */
-export async function callProgram(copy: WorkingCopy, root: string, body: unknown): Promise<unknown> {
+export async function callProgram(
+  copy: WorkingCopy,
+  root: string,
+  body: unknown,
+  as: "json" | "text" = "json",
+): Promise<unknown> {
   const socket = join(root, "s");
   const env = { HANZO_FN_SOCKET: socket, HANZO_FN_SOURCE: copy.dir, HANZO_FN_FUNCTION: "f" };
   const child = spawn(copy.executable ?? "", [], { env, stdio: ["pipe", "ignore", "inherit"] });
   try {
     for (let left = 200; left > 0; left -= 1) {
       const answer = await post(socket, body).catch(() => undefined);
-      if (answer !== undefined) return JSON.parse(answer);
+      if (answer !== undefined) return as === "text" ? answer : JSON.parse(answer);
       await sleep(10);
     }
     throw new Error("the program does not listen");

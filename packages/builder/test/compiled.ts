@@ -1,7 +1,7 @@
 import { execFileSync } from "node:child_process";
 import { createHash } from "node:crypto";
 import { existsSync } from "node:fs";
-import { mkdtemp, rm } from "node:fs/promises";
+import { mkdir, mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -119,4 +119,19 @@ export async function openBuilder(
       await rm(root, { recursive: true, force: true });
     },
   };
+}
+
+/** The toolchain where another user can reach it: its files linked below the kept cache. */
+export async function reachable(
+  rust: NonNullable<BuilderOptions["runtimes"]["rust"]>,
+): Promise<NonNullable<BuilderOptions["runtimes"]["rust"]>> {
+  const root = join(rust.rustc, "..", "..");
+  const target = join(BUILD_CACHE, "rust-toolchain");
+  if (!existsSync(target)) {
+    await mkdir(target, { recursive: true });
+    for (const part of ["bin", "lib", "libexec"]) {
+      if (existsSync(join(root, part))) execFileSync("cp", ["-al", join(root, part), target]);
+    }
+  }
+  return { ...rust, cargo: join(target, "bin", "cargo"), rustc: join(target, "bin", "rustc") };
 }

@@ -1,4 +1,4 @@
-import { cp, mkdir, readFile, rename, writeFile } from "node:fs/promises";
+import { cp, mkdir, readFile, rename, rm, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { ownCache } from "../caches.ts";
 import { withExcerpts } from "../excerpt.ts";
@@ -73,7 +73,7 @@ export function createGoCompiler(toolchain: GoToolchain, tools: Tools, cacheRoot
     return code === 0 && stdout.trim() !== "";
   };
 
-  const compile = async (work: Work): Promise<void> => {
+  const compile = async (work: Work): Promise<{ readonly loadsModels: boolean }> => {
     const files = await readGoFiles(work.root);
     const handler = findHandler(files, work.entry);
     const imports = goImports(files);
@@ -106,17 +106,19 @@ export function createGoCompiler(toolchain: GoToolchain, tools: Tools, cacheRoot
       throw goFailure(output, await withExcerpts(work.root, details));
     }
     await rename(out, work.program);
+    return { loadsModels: models || imports.has(GO_ONNX) };
   };
 
   return {
     key: `${toolchain.version} ${toolchain.sdkDigest}`,
     async compile(request) {
       await ownCache([cache.modules, cache.build], tools.registryUser);
-      const root = join(request.scratch, "source");
-      await mkdir(join(request.scratch, "out"));
+      const [root, out] = [join(request.scratch, "source"), join(request.scratch, "out")];
+      for (const dir of [root, out]) await rm(dir, { recursive: true, force: true });
+      await mkdir(out);
       await cp(request.source, root, { recursive: true, verbatimSymlinks: true });
       await giveTree(request.scratch, tools.registryUser);
-      await compile({ ...request, root });
+      return compile({ ...request, root });
     },
   };
 }

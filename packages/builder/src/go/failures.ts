@@ -5,7 +5,7 @@ const MAX_DETAILS = 50;
 const PLACE = /^((?:[\w@.+-]+\/)*[\w@.+-]+\.(?:go|mod|sum|s|c|h|work)):(\d+)(?::(\d+))?: (.*)$/;
 /** Words of the go command around a message, of no use to who reads the message. */
 const NOISE =
-  /^(?:# |go: (?:finding|downloading|found|added|upgraded|to add)|\s*too many errors|note: module requires)/;
+  /^(?:# |go: (?:finding|downloading|found|added|upgraded|to add|errors parsing)|\s*too many errors|note: module requires)/;
 
 /** Where the build ran, to be cut off from paths. */
 function relative(line: string, root: string): string {

@@ -12,7 +12,7 @@ import type { Compiler, CompileRequest, RustToolchain } from "../types.ts";
 import { createRustCaches, writeBasePackage, type Mode } from "./caches.ts";
 import { createCargo, type CargoWork } from "./cargo.ts";
 import { rustFailure } from "./failures.ts";
-import { adaptCargoToml, generateCargoToml, namesProfile, usesModels } from "./manifest.ts";
+import { adaptCargoToml, FEATURES, generateCargoToml, namesProfile, usesModels } from "./manifest.ts";
 import {
   entryMismatch,
   entryMissing,
@@ -116,7 +116,7 @@ export function createRustCompiler(
       ]);
     const problems: ErrorDetail[] = [];
     for (const { name, source, path } of packages.flatMap((item) => item.dependencies)) {
-      if (/^hanzo[_-]functions$/.test(name)) continue;
+      if (/^hanzo[_-]functions$/.test(name) || name === FEATURES) continue;
       const refuse = (rule: string): void => void problems.push({ path: "Cargo.toml", value: name, rule });
       if (source?.startsWith("git+") === true) refuse(`${name} must come from a registry, not from git`);
       if (path !== undefined && !`${path}/`.startsWith(`${work.root}/`))
@@ -153,7 +153,7 @@ export function createRustCompiler(
     if (main.text !== undefined) await writeFile(join(root, main.path), main.text);
     if ((await readText(join(root, "Cargo.lock"))) === undefined)
       await writeFile(join(root, "Cargo.lock"), await sdkLock());
-    return { handler, settings: profileSettings(request.mode, own) };
+    return { handler, settings: profileSettings(request.mode, own), loadsModels: sdk.models };
   };
 
   const failed = async (
@@ -178,6 +178,7 @@ export function createRustCompiler(
   /** The user of the build reads the program; the platform only renames what that user could read. */
   const takeProgram = async (request: CompileRequest, work: CargoWork, bin: string): Promise<void> => {
     const out = join(request.scratch, "out");
+    await rm(out, { recursive: true, force: true });
     await mkdir(out);
     await giveTree(out, tools.sourceUser);
     const made = join(work.target, request.mode === "release" ? "release" : "debug", bin);
@@ -191,7 +192,7 @@ export function createRustCompiler(
     await rename(join(out, "function"), request.program);
   };
 
-  const compile = async (request: CompileRequest): Promise<void> => {
+  const compile = async (request: CompileRequest): Promise<{ readonly loadsModels: boolean }> => {
     const { org, mode, scratch, onLine, signal } = request;
     await giveTree(scratch, tools.sourceUser);
     const target = await caches.target(org, mode, buildBase(mode, request));
@@ -203,10 +204,11 @@ export function createRustCompiler(
     await rm(join(root, ".cargo"), { recursive: true, force: true });
     const work: CargoWork = { root, scratch, home: caches.home, target, onLine, signal };
     const bin = `fn-${createHash("sha256").update(request.function).digest("hex").slice(0, 12)}`;
-    const { handler, settings } = await adapt(request, work, bin);
+    const { handler, settings, loadsModels } = await adapt(request, work, bin);
     const built = await cargo.build(bin, mode, settings, work);
     if (!built.ok) await failed(request, handler, built.errors, root);
     await takeProgram(request, work, bin);
+    return { loadsModels };
   };
 
   return {

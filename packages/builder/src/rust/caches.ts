@@ -8,6 +8,10 @@ import { ownCache } from "../caches.ts";
 import { giveTree, sealTree } from "../seal.ts";
 import type { Tools } from "../tools.ts";
 import type { RustToolchain } from "../types.ts";
+import { FEATURES, featuresCrate } from "./manifest.ts";
+
+/** Raise it when the kept directories are made differently. */
+const FORMAT = "1";
 
 const run = promisify(execFile);
 
@@ -44,6 +48,7 @@ export function createRustCaches(
   places: { readonly cacheRoot: string; readonly ownRoot: string; readonly secret: Buffer },
 ): RustCaches {
   const root = join(places.cacheRoot, "rust");
+  const format = `${FORMAT} ${sdkDigest} ${featuresCrate()}`;
   const short = (text: string): string => createHash("sha256").update(text).digest("hex").slice(0, 16);
   const nameOf = (...parts: readonly string[]): string =>
     createHmac("sha256", places.secret)
@@ -72,14 +77,17 @@ export function createRustCaches(
   };
 
   const sdkDir = (): Promise<string> =>
-    once(join(root, `sdk-${short(sdkDigest)}`), async (fresh) => {
+    once(join(root, `sdk-${short(format)}`), async (fresh) => {
       const isPart = (path: string): boolean => !["target", "tests"].includes(basename(path));
       await cp(sdk, fresh, { recursive: true, filter: isPart });
+      await mkdir(join(fresh, FEATURES, "src"), { recursive: true });
+      await writeFile(join(fresh, FEATURES, "Cargo.toml"), featuresCrate());
+      await writeFile(join(fresh, FEATURES, "src", "lib.rs"), "");
       await sealTree(fresh);
     });
 
   const base = (mode: Mode, build: BaseBuild): Promise<string> =>
-    once(join(root, `base-${mode}-${short(`${version} ${sdkDigest}`)}`), async (fresh) => {
+    once(join(root, `base-${mode}-${short(`${version} ${format}`)}`), async (fresh) => {
       await giveTree(fresh, tools.sourceUser);
       await build(fresh, join(fresh, "target"));
       await sealTree(join(fresh, "target"));
@@ -94,7 +102,7 @@ export function createRustCaches(
       await mkdir(places.ownRoot, { recursive: true });
       await chmod(places.ownRoot, 0o711);
       const made = await base(mode, build);
-      const dir = join(places.ownRoot, nameOf(org, mode, version, sdkDigest));
+      const dir = join(places.ownRoot, nameOf(org, mode, version, format));
       await once(dir, async (fresh) => {
         // As it is, times to the nanosecond: cargo compares them.
         await run("cp", ["-a", join(made, "target"), join(fresh, "target")]);

@@ -1,9 +1,13 @@
+import { preinstalledRust } from "../preinstalled.ts";
 import type { RustFile } from "./source.ts";
 
 /** Names of the SDK's crate, as a manifest may spell it. */
 const OURS = "hanzo[_-]functions";
 /** The name of the package that a source without Cargo.toml becomes. */
 export const RUST_PACKAGE = "function";
+
+/** Name, and folder below the SDK's, of `featuresCrate`. */
+export const FEATURES = "hanzo_fn_features";
 
 const quoted = (text: string): string => JSON.stringify(text);
 
@@ -31,8 +35,21 @@ export function generateCargoToml(
   const head = `[package]\nname = ${quoted(RUST_PACKAGE)}\nversion = "0.0.0"\nedition = "2021"\nautobins = false\n`;
   const lines = [...dependencies].toSorted().map(([name, spec]) => `${name} = ${spec}\n`);
   const ours = `hanzo_functions = ${sdkTable(sdk, [])}\n`;
-  return `${head}\n[dependencies]\n${ours}${lines.join("")}\n[workspace]\n${binTable(bin.name, bin.path)}`;
+  return `${head}\n[dependencies]\n${ours}${lines.join("")}${featuresTable(sdk)}\n[workspace]\n${binTable(bin.name, bin.path)}`;
 }
+
+/**
+ * A crate of nothing that asks for the same features of the SDK's own dependencies in every build: features are united
+ * over a whole build, so that what the platform has compiled fits whatever a source asks for, as long as that is less.
+ */
+export function featuresCrate(): string {
+  const lines = [...preinstalledRust([])].map(([name, spec]) => `${name} = ${spec}\n`).join("");
+  return `[package]\nname = "${FEATURES}"\nversion = "0.0.0"\nedition = "2021"\n\n[dependencies]\n${lines}`;
+}
+
+/** The table for `featuresCrate`, which lies in the SDK's folder. */
+const featuresTable = ({ path }: SdkDependency): string =>
+  `\n[dependencies.${FEATURES}]\npath = ${quoted(`${path}/${FEATURES}`)}\n`;
 
 function featuresOf(text: string): string[] {
   const list = /features\s*=\s*\[([^\]]*)\]/.exec(text)?.[1] ?? "";
@@ -66,7 +83,7 @@ export function adaptCargoToml(
   } else if (/^\[dependencies\]\s*(?:#.*)?$/m.test(text)) {
     adapted = text.replace(/^\[dependencies\]\s*(?:#.*)?$/m, (line) => `${line}\n${own}${sdkTable(sdk, [])}`);
   } else adapted = `${text.trimEnd()}\n\n[dependencies]\n${own}${sdkTable(sdk, [])}\n`;
-  return `${adapted.trimEnd()}\n${binTable(bin.name, bin.path)}`;
+  return `${adapted.trimEnd()}\n${featuresTable(sdk)}${binTable(bin.name, bin.path)}`;
 }
 
 /** Whether a manifest says itself how a profile is compiled; what the command line says would win over it. */

@@ -113,7 +113,7 @@ export function createStarter(deps: StarterDeps, options: { readonly loadTimeout
   ): Promise<StartedInstance> => {
     const program = {
       command: copy.executable ?? "",
-      env: bootEnvironment(body),
+      env: { ...bootEnvironment(body), ...copy.environment },
       memoryBytes: desired.memoryBytes,
       timeoutMs: options.loadTimeoutMs,
       onLine,

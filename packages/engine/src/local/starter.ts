@@ -17,6 +17,8 @@ export interface WorkingCopy {
   readonly paths: readonly string[];
   /** Absolute path of the function's own program; set for compiled runtimes, and only for them. */
   readonly executable?: string | undefined;
+  /** Variables that its instances get besides the function's own: where libraries lie. */
+  readonly environment?: Readonly<Record<string, string>> | undefined;
 }
 
 /** Makes, or finds, the working copy. Throws `build_failed` and kin. Called again when an instance has to start anew. */
