@@ -2,8 +2,19 @@ import type { IncomingMessage, ServerResponse } from "node:http";
 import { pipeline } from "node:stream/promises";
 import { PlatformError, toErrorBody } from "@hanzo-fn/contract";
 import { type Answer, json } from "./call.ts";
+import { refuse } from "./refuse.ts";
 
-export function errorAnswer(error: unknown, requestId: string): Answer {
+/** To a function its store is away, whatever it stands on. */
+function toldOf(error: unknown): unknown {
+  if (!(error instanceof PlatformError) || error.code !== "database_unavailable") return error;
+  return refuse("unavailable", "the platform's database cannot be reached", {
+    cause: error,
+    retryAfterSeconds: 1,
+  });
+}
+
+export function errorAnswer(thrown: unknown, requestId: string): Answer {
+  const error = toldOf(thrown);
   const body = toErrorBody(error, requestId, "gateway");
   const answer = json(body, body.code);
   const retryAfter = error instanceof PlatformError ? error.retryAfterSeconds : undefined;

@@ -1,3 +1,4 @@
+import { resolve } from "node:path";
 import type { Config } from "@hanzo-fn/contract";
 import {
   createEmbeddedKv,
@@ -79,7 +80,10 @@ export async function openGateway(
       kv: await openKv(parts),
       storage: createStorage(objects, storageRules(config, parts, endpoints)),
       publishers: openPublishers(config, clock),
-      models: createModels(trees, createModelSources(objects, config.models.path)),
+      models: createModels(
+        trees,
+        createModelSources(objects, config.models.path && resolve(config.models.path)),
+      ),
       registry: places.registry,
       clock,
       log,

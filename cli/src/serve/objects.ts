@@ -60,6 +60,15 @@ async function signingSecret(store: Store, clock: Clock): Promise<Uint8Array> {
   return Buffer.from(kept["secret"] as string, "base64");
 }
 
+const withoutSlash = (url: string): string => url.replace(/\/+$/, "");
+
+/** The host is part of a signature: URLs for callers outside are signed for the name that they know. */
+function openS3(settings: S3Settings, publicUrl: string | undefined, clock: Clock): Objects {
+  const objects = openS3Objects({ clock }, settings);
+  if (publicUrl === undefined) return objects;
+  return { ...objects, presign: openS3Objects({ clock }, { ...settings, url: publicUrl }).presign };
+}
+
 /** Objects of `ctx.storage`: of the S3 service that is configured, else on the disk. `baseUrl` of :8060, once it listens. */
 export async function openObjects(
   config: Config,
@@ -81,22 +90,22 @@ export async function openObjects(
   if (storage.url !== undefined) {
     const s3 = s3Of(config);
     if (s3 === undefined) log.warn(missingCredentials().message, { next: missingCredentials().next });
-    const endpoint = storage.url.replace(/\/+$/, "");
+    const endpoints = [storage.url, storage.publicUrl].filter((url) => url !== undefined).map(withoutSlash);
     return {
-      objects: s3 === undefined ? noObjects(missingCredentials) : openS3Objects({ clock }, s3),
+      objects: s3 === undefined ? noObjects(missingCredentials) : openS3(s3, storage.publicUrl, clock),
       signer: undefined,
-      endpoints: () => [endpoint],
+      endpoints: () => endpoints,
     };
   }
   const secret = await signingSecret(store, clock);
-  const endpoint = (): string => `${baseUrl()}/v1/objects`;
-  const current = (): UrlSigner => createUrlSigner({ baseUrl: endpoint(), secret });
+  const own = (): string => `${baseUrl()}/v1/objects`;
+  const shown = (): string => `${withoutSlash(storage.publicUrl ?? baseUrl())}/v1/objects`;
   const signer: UrlSigner = {
-    sign: (target, expiresAt) => current().sign(target, expiresAt),
-    verify: (method, url, now) => current().verify(method, url, now),
+    sign: (target, expiresAt) => createUrlSigner({ baseUrl: shown(), secret }).sign(target, expiresAt),
+    verify: (method, url, now) => createUrlSigner({ baseUrl: own(), secret }).verify(method, url, now),
   };
   const objects = await openDiskObjects({ clock }, { directory: dir.objects, signer });
-  return { objects, signer, endpoints: () => [endpoint()] };
+  return { objects, signer, endpoints: () => [own(), shown()] };
 }
 
 /** Source archives: in a bucket of their own where one is named, else on the disk. */

@@ -131,7 +131,13 @@ async function startPlanes(parts: Parts, signal: AbortSignal): Promise<Platform>
     invoke: control.view.invokeUrl,
     metrics: urlOf(server.host, metricsService.port()),
   };
-  log.info("ready", { ...urls, engine: engine.kind, data_dir: dir.root, pid: process.pid });
+  log.info("ready", {
+    ...urls,
+    engine: engine.kind,
+    data_dir: dir.root,
+    pid: process.pid,
+    gateway: gateway.tcpUrl(),
+  });
   return {
     engine: engine.kind,
     dataDir: dir.root,

@@ -155,6 +155,26 @@ describe("an object", () => {
   });
 });
 
+test("an object that cannot be read to its end is not taken for a whole one", async () => {
+  await using t = await openTestGateway();
+  await t.call(object("a"), { method: "PUT", body: Buffer.alloc(2_000_000) });
+  const { objects } = t.storage;
+  const breaking = {
+    ...t.storage,
+    objects: {
+      ...objects,
+      async get(...args: Parameters<typeof objects.get>) {
+        const content = await objects.get(...args);
+        content.body.once("data", () => content.body.destroy(new Error("the disk is gone")));
+        return content;
+      },
+    },
+  };
+  await using broken = await openTestGateway({ storage: breaking });
+  await expect(broken.call(object("a"))).rejects.toThrow();
+  expect((await broken.call(object("none"))).status).toBe(404);
+});
+
 test("a list goes on where the page before ended", async () => {
   await using t = await openTestGateway();
   for (let i = 0; i < 5; i++) await t.call(object(`p/${i}`), { method: "PUT", body: "x" });

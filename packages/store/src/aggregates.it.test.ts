@@ -38,6 +38,15 @@ describe("functions", () => {
     expect((await t.store.functions.get("acme", "f"))?.description).toBe("");
   });
 
+  test("make their organisations known, as API keys do", async () => {
+    await using t = await testStore();
+    expect(await t.store.functions.organisations()).toEqual([]);
+    await t.store.functions.insert(aFunction("f"), NOW);
+    await t.store.functions.insert(aFunction("g"), NOW);
+    await t.store.apiKeys.insert({ org: "acme-labs", id: "k", hash: "h", name: "n", permissions: [] }, NOW);
+    expect(await t.store.functions.organisations()).toEqual(["acme", "acme-labs"]);
+  });
+
   test("change in the fields given, and their generation rises", async () => {
     await using t = await testStore();
     await t.store.functions.insert(aFunction("f"), NOW);

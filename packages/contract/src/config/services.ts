@@ -27,6 +27,10 @@ export const SERVICES = {
       env: ["OBJECT_STORAGE_URL"],
       description: "S3 endpoint of `ctx.storage`; without it objects are files in the data directory.",
     }),
+    public_url: optional(() => url(["https", "http"]), {
+      description:
+        "Where callers from outside reach the objects: URLs of `ctx.storage.presign` begin with it. Default: `storage.url`, or the control plane's own address.",
+    }),
     region: field(() => words(64), { fallback: "us-east-1", description: "S3 region." }),
     bucket: field(() => words(63), {
       fallback: "hanzo-functions",
