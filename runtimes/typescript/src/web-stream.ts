@@ -31,7 +31,9 @@ export function toWebStream(
           const chunk = source.read() as Buffer | null;
           if (chunk !== null) return controller.enqueue(chunk);
           if (source.readableEnded) return controller.close();
-          if (source.closed) return controller.error(failure ?? explain(new Error("the stream was closed")));
+          // Closed says so before its error has been told.
+          if (source.closed)
+            return controller.error(explain(source.errored ?? new Error("the stream was closed")));
           await new Promise<void>((resolve) => (wake = resolve));
         }
       },
