@@ -1,8 +1,10 @@
 /** ctx.kv, ctx.storage and ctx.publish through the gateway, as functions see them. */
+import { readdir, readFile } from "node:fs/promises";
+import { join } from "node:path";
 import { jetstreamManager } from "@nats-io/jetstream";
 import { connect } from "@nats-io/transport-node";
 import { Admin, Consumer } from "@platformatic/kafka";
-import { absentServer, startKafka, startNats, startRedis, tempDir } from "@hanzo-fn/testkit";
+import { absentServer, startKafka, startNats, startRedis, startS3, tempDir } from "@hanzo-fn/testkit";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { deployFunction, type FunctionSource } from "./support/functions.ts";
 import { peakMemoryMiB, startPlatform, type TestPlatform } from "./support/platform.ts";
@@ -254,6 +256,32 @@ test("kv on a Redis server is the same to the function, and says so when the ser
   await redis.stop();
   expect(await use(platform, "one", { do: "kv" })).toMatchObject({ code: "unavailable", status: 503 });
   expect(platform.log.join("\n")).not.toContain(":pw@");
+});
+
+test("objects and sources lie in S3 where it is configured, and nothing can be stored without its credentials", async (ctx) => {
+  const reason = absentServer("versitygw");
+  if (reason !== undefined) ctx.skip(reason);
+  await using s3 = await startS3();
+  const config = "storage: {source_bucket: fn-source}\n";
+  const login = { MINIO_ROOT_USER: s3.accessKey, MINIO_ROOT_PASSWORD: s3.secretKey };
+  await using platform = await startPlatform({ config, env: { OBJECT_STORAGE_URL: s3.url, ...login } });
+  await deployFunction(platform, source("one", "python"));
+  expect(await readdir(join(s3.directory, "fn-source", "local", "source"))).toHaveLength(1);
+  expect(await use(platform, "one", { do: "put", ref: "out/a.txt" })).toEqual({ value: "out/a.txt" });
+  expect(await readFile(join(s3.directory, "hanzo-functions/data/local/one/out/a.txt"), "utf8")).toBe(
+    "hello",
+  );
+  const { value: url } = (await use(platform, "one", { do: "presign", ref: "out/a.txt", method: "GET" })) as {
+    value: string;
+  };
+  expect(url.startsWith(`${s3.url}/hanzo-functions/data/local/one/out/a.txt?`)).toBe(true);
+  expect(await (await fetch(url)).text()).toBe("hello");
+  expect(await use(platform, "one", { do: "get", ref: url })).toEqual({ value: "hello" });
+  expect(await use(platform, "one", { do: "big" })).toMatchObject({ value: { same: true } });
+  await using bare = await startPlatform({ env: { OBJECT_STORAGE_URL: s3.url } });
+  await deployFunction(bare, source("one", "python"));
+  const refused = (await use(bare, "one", { do: "put", ref: "a" })) as { code: string };
+  expect(refused).toMatchObject({ code: "unavailable", status: 503 });
 });
 
 test("messages reach a NATS server in their envelope, once for each id, and a missing stream is told of", async (ctx) => {
