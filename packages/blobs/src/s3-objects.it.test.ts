@@ -1,5 +1,12 @@
 import { systemClock } from "@hanzo-fn/lifecycle";
-import { absentServer, needsServer, startS3, type S3Server } from "@hanzo-fn/testkit";
+import {
+  absentServer,
+  makeCertificate,
+  needsCertificate,
+  needsServer,
+  startS3,
+  type S3Server,
+} from "@hanzo-fn/testkit";
 import { randomBytes } from "node:crypto";
 import { afterAll, beforeAll, beforeEach, expect, test } from "vitest";
 import { pattern, readAll } from "./conformance.ts";
@@ -95,4 +102,18 @@ test("objects in S3: 100 MB pass in both directions in constant memory", { timeo
   }
   expect(size).toBe(100_000_000);
   expect(highest).toBeLessThan(60_000_000);
+});
+
+test("objects in S3: over TLS, where an unknown authority is no authority", async (ctx) => {
+  needsCertificate(ctx);
+  await using certificate = await makeCertificate();
+  await using secure = await startS3({ certificate });
+  const objects = openS3Objects(deps, { ...secure, ca: certificate.pem });
+  await objects.ensureBucket("acme-data");
+  await objects.put("acme-data", "a", pattern(6_000_000));
+  expect(await readAll((await objects.get("acme-data", "a")).body)).toHaveLength(6_000_000);
+  await expect(openS3Objects(deps, secure).head("acme-data", "a")).rejects.toMatchObject({
+    code: "unavailable",
+    message: expect.stringContaining("self-signed") as string,
+  });
 });

@@ -1,5 +1,12 @@
 import { systemClock } from "@hanzo-fn/lifecycle";
-import { absentServer, needsServer, startKafka, type KafkaServer } from "@hanzo-fn/testkit";
+import {
+  absentServer,
+  makeCertificate,
+  needsCertificate,
+  needsServer,
+  startKafka,
+  type KafkaServer,
+} from "@hanzo-fn/testkit";
 import { Admin, Consumer } from "@platformatic/kafka";
 import { randomBytes } from "node:crypto";
 import { afterAll, beforeAll, beforeEach, expect, test } from "vitest";
@@ -120,4 +127,18 @@ test("a publisher to Kafka: a topic that is made after a refusal is found", asyn
   await admin.close();
   expect(await publisher.publish(message, patient)).toEqual({ place: `${topic}/0@0`, duplicate: false });
   await publisher.close();
+});
+
+test("a publisher to Kafka: over TLS with a login, where an unknown authority is no authority", async (ctx) => {
+  needsCertificate(ctx);
+  await using certificate = await makeCertificate();
+  await using secure = await startKafka({ users: { u: "p" }, certificate });
+  const settings = { brokers: secure.brokers, sasl: { username: "u", password: "p" } };
+  const message = { target: "none", id: "1", headers: {}, body: Buffer.from("x") };
+  const trusting = createKafkaPublisher(deps, { ...settings, tls: { ca: certificate.pem } });
+  await expect(trusting.publish(message, patient)).rejects.toThrow("there is no Kafka topic none");
+  await trusting.close();
+  const careful = createKafkaPublisher(deps, { ...settings, tls: {}, timeoutMs: 1500 });
+  await expect(careful.publish(message, patient)).rejects.toThrow(/self-signed/);
+  await careful.close();
 });

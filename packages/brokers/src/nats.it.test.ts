@@ -1,5 +1,11 @@
 import { systemClock } from "@hanzo-fn/lifecycle";
-import { needsServer, startNats, type NatsServer } from "@hanzo-fn/testkit";
+import {
+  makeCertificate,
+  needsCertificate,
+  needsServer,
+  startNats,
+  type NatsServer,
+} from "@hanzo-fn/testkit";
 import { jetstream, jetstreamManager } from "@nats-io/jetstream";
 import { connect } from "@nats-io/transport-node";
 import { beforeEach, describe, expect, test } from "vitest";
@@ -139,5 +145,20 @@ describe("a publisher to NATS", () => {
     const large = { ...message("mq.a", "3"), body: Buffer.alloc(2000) };
     await expect(publisher.publish(large, patient)).rejects.toMatchObject({ code: "payload_too_large" });
     await publisher.close();
+  });
+
+  test("speaks TLS, and trusts only whom it was told to", async (ctx) => {
+    needsCertificate(ctx);
+    await using certificate = await makeCertificate();
+    const tls = `tls { cert_file: "${certificate.certFile}", key_file: "${certificate.keyFile}" }`;
+    await using server = await startNats({ config: tls, jetstream: false });
+    // By name: for an address the client would check the name localhost.
+    const servers = [server.url.replace("nats://127.0.0.1", "tls://localhost")];
+    const trusting = createNatsPublisher(deps, { servers, tls: { ca: certificate.pem }, timeoutMs: 5000 });
+    await expect(trusting.publish(message("mq.a"), patient)).rejects.toThrow(/JetStream is not enabled/);
+    await trusting.close();
+    const careful = createNatsPublisher(deps, { servers, timeoutMs: 1000 });
+    await expect(careful.publish(message("mq.a"), patient)).rejects.toThrow(/self-signed/);
+    await careful.close();
   });
 });

@@ -1,10 +1,11 @@
 export { freePort } from "./free-port.ts";
 export { recordingLog, type RecordedLine } from "./recording-log.ts";
+export { makeCertificate, needsCertificate, type Certificate } from "./servers/certificate.ts";
 export { absentServer, needsServer, type ServerName } from "./servers/found.ts";
 export { startKafka, type KafkaOptions, type KafkaServer } from "./servers/kafka.ts";
 export { startNats, type NatsOptions, type NatsServer } from "./servers/nats.ts";
 export { startRedis, type RedisOptions, type RedisServer } from "./servers/redis.ts";
-export { startS3, type S3Server } from "./servers/s3.ts";
+export { startS3, type S3Options, type S3Server } from "./servers/s3.ts";
 export { tempDir, type TempDir } from "./temp-dir.ts";
 export { createEmptyDatabase, createTestDatabase, type TestDatabase } from "./test-database.ts";
 export { waitFor, type WaitOptions } from "./wait-for.ts";

@@ -32,7 +32,8 @@ const MAX_TEXT = 8 * 1024 * 1024;
 export function createS3Client(deps: { readonly clock: Clock }, settings: S3Settings): S3Client {
   const { clock } = deps;
   const transport = new URL(settings.url).protocol === "https:" ? https : http;
-  const agent = new transport.Agent({ keepAlive: true, maxSockets: 64, maxFreeSockets: 4 });
+  const trust = settings.ca === undefined ? {} : { ca: settings.ca };
+  const agent = new transport.Agent({ keepAlive: true, maxSockets: 64, maxFreeSockets: 4, ...trust });
   const signer = createSigner(settings);
 
   const once = async (call: S3Call, attempts: number): Promise<S3Answer> => {

@@ -6,4 +6,6 @@ export interface S3Settings {
   readonly accessKey: string;
   readonly secretKey: string;
   readonly sessionToken?: string | undefined;
+  /** PEM of the authority that signed the service's certificate, where it is none of the machine's. */
+  readonly ca?: string | undefined;
 }

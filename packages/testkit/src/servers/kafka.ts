@@ -2,6 +2,7 @@ import { cp, writeFile } from "node:fs/promises";
 import path from "node:path";
 import { freePort } from "../free-port.ts";
 import { tempDir } from "../temp-dir.ts";
+import type { Certificate } from "./certificate.ts";
 import { absentServer, findKafka } from "./found.ts";
 import { startProcess, type ServerProcess } from "./process.ts";
 
@@ -13,6 +14,7 @@ export interface KafkaServer extends ServerProcess {
 export interface KafkaOptions {
   /** SASL/PLAIN users with their passwords; without them anyone may connect. */
   readonly users?: Readonly<Record<string, string>> | undefined;
+  readonly certificate?: Certificate | undefined;
   /** Further broker settings. */
   readonly settings?: Readonly<Record<string, string>> | undefined;
 }
@@ -48,6 +50,7 @@ function properties(place: {
 }): string {
   const { port, controller, data, options } = place;
   const sasl = options.users !== undefined;
+  const tls = options.certificate;
   const logins = Object.entries(options.users ?? {}).map(([user, password]) => ` user_${user}="${password}"`);
   const lines: Readonly<Record<string, string>> = {
     "process.roles": "broker,controller",
@@ -57,7 +60,7 @@ function properties(place: {
     "advertised.listeners": `CLIENT://127.0.0.1:${port}`,
     "controller.listener.names": "CONTROLLER",
     "inter.broker.listener.name": "CLIENT",
-    "listener.security.protocol.map": `CLIENT:${sasl ? "SASL_PLAINTEXT" : "PLAINTEXT"},CONTROLLER:PLAINTEXT`,
+    "listener.security.protocol.map": `CLIENT:${sasl ? "SASL_" : ""}${tls ? "SSL" : "PLAINTEXT"},CONTROLLER:PLAINTEXT`,
     "log.dirs": data,
     "auto.create.topics.enable": "false",
     "offsets.topic.replication.factor": "1",
@@ -73,6 +76,14 @@ function properties(place: {
           "sasl.enabled.mechanisms": "PLAIN",
           "sasl.mechanism.inter.broker.protocol": "PLAIN",
           "listener.name.client.plain.sasl.jaas.config": `org.apache.kafka.common.security.plain.PlainLoginModule required username="broker" password="broker" user_broker="broker"${logins.join("")};`,
+        }
+      : {}),
+    ...(tls
+      ? {
+          "ssl.keystore.type": "PEM",
+          "ssl.keystore.location": tls.bothFile,
+          "ssl.truststore.type": "PEM",
+          "ssl.truststore.location": tls.certFile,
         }
       : {}),
     ...options.settings,

@@ -2,6 +2,7 @@ import { mkdir } from "node:fs/promises";
 import path from "node:path";
 import { freePort } from "../free-port.ts";
 import { tempDir } from "../temp-dir.ts";
+import type { Certificate } from "./certificate.ts";
 import { programOf } from "./found.ts";
 import { startProcess, type ServerProcess } from "./process.ts";
 
@@ -16,9 +17,14 @@ export interface S3Server extends ServerProcess {
 
 const LOGIN = { region: "us-east-1", accessKey: "test-access", secretKey: "test-secret-key" };
 
+export interface S3Options {
+  readonly certificate?: Certificate | undefined;
+}
+
 /** `await using s3 = await startS3()`: a versitygw without any bucket. */
-export async function startS3(): Promise<S3Server> {
+export async function startS3(options: S3Options = {}): Promise<S3Server> {
   const program = programOf("versitygw");
+  const { certificate } = options;
   const dir = await tempDir("hanzo-fn-s3-");
   const port = await freePort();
   const data = path.join(dir.path, "data");
@@ -31,11 +37,17 @@ export async function startS3(): Promise<S3Server> {
     args: [
       ...["--access", LOGIN.accessKey, "--secret", LOGIN.secretKey, "--region", LOGIN.region],
       ...["--port", `127.0.0.1:${port}`, "--keep-alive", "--quiet"],
+      ...(certificate ? ["--cert", certificate.certFile, "--key", certificate.keyFile] : []),
       // Not every file system has the extended attributes that it would keep an object's head in.
       ...["posix", "--sidecar", sidecar, data],
     ],
     port,
     cleanup: () => dir[Symbol.asyncDispose](),
   });
-  return { ...server, ...LOGIN, url: `http://127.0.0.1:${port}`, directory: data };
+  return {
+    ...server,
+    ...LOGIN,
+    url: `${certificate ? "https" : "http"}://127.0.0.1:${port}`,
+    directory: data,
+  };
 }
