@@ -97,13 +97,14 @@ func (c *conn) answerError(call *call, status int, code, msg string) outcome {
 	return call.settle()
 }
 
-// answerUnread sends an error answer where the body may not have been read to its end.
+// answerUnread sends an error answer where the body may not have been read to its end. No call runs then that a late
+// timer could watch.
 func (c *conn) answerUnread(call *call, status int, code, msg string) outcome {
 	if call.wholeBody() && (call.phase != reading || call.request.Length == 0) {
 		return c.answerError(call, status, code, msg)
 	}
 	c.out = c.server.appendError(c.out[:0], failed{status, code, msg, call.ctx.RequestID, false}, true, call.spent())
-	if call.body == nil {
+	if c.watch == nil {
 		c.sendLast()
 		return ended
 	}

@@ -2,11 +2,8 @@ package server
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"io"
-	"strconv"
-	"strings"
 	"time"
 
 	sdk "github.com/hanzoai/functions/sdk"
@@ -43,11 +40,11 @@ type call struct {
 
 	deadline time.Time
 	timeout  time.Duration
-	started  time.Time
 
 	// The connection's mutex guards these.
-	phase phase
-	turn  bool
+	phase   phase
+	started time.Time
+	turn    bool
 	// lost: the deadline came first, and the goroutine of the timer answers.
 	lost   bool
 	socket *socket
@@ -93,71 +90,6 @@ func (c *conn) serveCall(request *http1.Request) outcome {
 	return call.run()
 }
 
-// fill makes the context from the head.
-func (call *call) fill() {
-	s, request := call.server, call.request
-	now := time.Now()
-	path, query := payload.SplitTarget(request.Target)
-	ctx := &call.ctx
-	ctx.Method = request.Method
-	ctx.Path = path
-	ctx.Query = payload.ParseQuery(query)
-	ctx.Headers = sdk.HeadersOf(request.Fields)
-	ctx.Function, ctx.Revision, ctx.Org = s.settings.function, s.settings.revision, s.settings.org
-	ctx.Trigger = sdk.Trigger{Type: "http", Source: path, Attempt: 1}
-	call.timeout = s.settings.timeout
-	for i := range request.Fields {
-		call.readField(request.Fields[i].Name, request.Fields[i].Value)
-	}
-	if ctx.RequestID == "" {
-		ctx.RequestID = newRequestID(now)
-	}
-	if ctx.Trigger.Timestamp == "" {
-		ctx.Trigger.Timestamp = now.UTC().Format("2006-01-02T15:04:05.000Z")
-	}
-	call.deadline = now.Add(call.timeout)
-	call.context.at = call.deadline
-	sdk.Attach(ctx, call)
-}
-
-// readField takes what the platform says about the call.
-func (call *call) readField(name, value string) {
-	if len(name) < len("x-request-id") || name[0]|0x20 != 'x' || value == "" {
-		return
-	}
-	ctx := &call.ctx
-	switch {
-	case strings.EqualFold(name, "x-request-id"):
-		ctx.RequestID = value
-	case strings.EqualFold(name, "x-function-trigger"):
-		ctx.Trigger.Type = value
-	case strings.EqualFold(name, "x-function-trigger-source"):
-		ctx.Trigger.Source = value
-	case strings.EqualFold(name, "x-function-trigger-id"):
-		ctx.Trigger.ID = value
-	case strings.EqualFold(name, "x-function-trigger-timestamp"):
-		ctx.Trigger.Timestamp = value
-	case strings.EqualFold(name, "x-function-attempt"):
-		if attempt, err := strconv.ParseUint(value, 10, 31); err == nil && attempt > 0 {
-			ctx.Trigger.Attempt = int(attempt)
-		}
-	case strings.EqualFold(name, "x-function-deadline-ms"):
-		if left, valid := parseMillis(value); valid {
-			call.timeout = left
-		}
-	}
-}
-
-// parseMillis takes up to ten digits and a fraction.
-func parseMillis(text string) (time.Duration, bool) {
-	whole, fraction, _ := strings.Cut(text, ".")
-	if whole == "" || len(whole) > 10 || strings.Trim(whole+fraction, "0123456789") != "" || strings.HasSuffix(text, ".") {
-		return 0, false
-	}
-	millis, err := strconv.ParseFloat(text, 64)
-	return time.Duration(millis * float64(time.Millisecond)), err == nil
-}
-
 // enter waits for the call's turn; false where it was cancelled before.
 func (call *call) enter() bool {
 	c := call.conn
@@ -167,6 +99,7 @@ func (call *call) enter() bool {
 		c.call = call
 		call.turn = true
 		call.phase = running
+		call.started = time.Now()
 		c.startPump(call)
 		c.timer.Reset(min(watchAfter, time.Until(call.deadline)))
 		c.mutex.Unlock()
@@ -189,6 +122,7 @@ func (call *call) enter() bool {
 	defer c.mutex.Unlock()
 	call.turn = turn
 	call.phase = running
+	call.started = time.Now()
 	if call.context.Err() == nil {
 		return true
 	}
@@ -219,7 +153,6 @@ func (call *call) run() outcome {
 	if call.body != nil {
 		given = call.body
 	}
-	call.started = time.Now()
 	answer, err := call.invoke(given, &exited)
 	if err == nil && answer != nil && answer.Pieces != nil {
 		answer, err = call.stream(answer, &exited)
@@ -271,6 +204,11 @@ func (call *call) finish(answer *reply.Reply, err error) outcome {
 	if cancelled != nil {
 		// The caller went away: there is nobody to answer.
 		return ended
+	}
+	if time.Now().After(call.deadline) {
+		// It computed through its deadline, before the timer had its turn.
+		call.log(call.timeoutMsg())
+		return c.answerUnread(call, 504, "timeout", call.timeoutMsg())
 	}
 	if err != nil {
 		code, msg := failure(err)
@@ -364,42 +302,6 @@ func (call *call) cancel(why error) {
 	if call.context.end(why) && call.body != nil {
 		call.body.fail(why)
 	}
-}
-
-// report writes what went wrong in the handler to the log.
-func (call *call) report(err, cancelled error) {
-	if err == nil || cancelled != nil && (errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded)) {
-		return
-	}
-	var unserialisable *sdk.UnserialisableError
-	var badAnswer *reply.BadAnswer
-	var panicked *handlerPanic
-	switch {
-	case errors.As(err, &panicked):
-		call.write(panicked.trace, map[string]any{"error": panicked.name})
-	case errors.As(err, &unserialisable):
-		call.log(fmt.Sprintf("the handler returned what JSON cannot hold: %v", unserialisable.Reason))
-	case errors.As(err, &badAnswer):
-		call.log(badAnswer.Msg)
-	default:
-		call.write(err.Error(), map[string]any{"error": reply.NameOf(err)})
-	}
-}
-
-// failure is the code and the message for the caller, without the detail.
-func failure(err error) (code, msg string) {
-	var unserialisable *sdk.UnserialisableError
-	var badAnswer *reply.BadAnswer
-	var panicked *handlerPanic
-	switch {
-	case errors.As(err, &panicked):
-		return "handler_error", "the handler raised " + panicked.name
-	case errors.As(err, &unserialisable):
-		return "unserialisable", "the handler returned a value that JSON cannot hold"
-	case errors.As(err, &badAnswer):
-		return "handler_error", "the handler returned a Response that cannot be sent: " + badAnswer.Msg
-	}
-	return "handler_error", "the handler raised " + reply.NameOf(err)
 }
 
 func (call *call) timeoutMsg() string {

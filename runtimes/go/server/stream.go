@@ -54,13 +54,14 @@ func (p *pieces) Piece(kind core.PieceKind, data []byte) error {
 		return err
 	}
 	c := p.call.conn
-	c.out = c.out[:0]
 	if !p.begun {
 		if err := p.begin(kind); err != nil {
 			return err
 		}
 	} else if len(data) == 0 {
 		return nil
+	} else {
+		c.out = c.out[:0]
 	}
 	for {
 		part := data[:min(len(data), reply.MaxPiece)]
@@ -81,7 +82,7 @@ func (p *pieces) Piece(kind core.PieceKind, data []byte) error {
 	}
 }
 
-// begin puts the head of the answer into the connection's buffer.
+// begin puts the head of the answer into the connection's buffer, which is this call's from then on.
 func (p *pieces) begin(kind core.PieceKind) error {
 	call, c := p.call, p.call.conn
 	c.mutex.Lock()
@@ -99,7 +100,7 @@ func (p *pieces) begin(kind core.PieceKind) error {
 	if contentType == "" && !p.answer.Typed {
 		contentType = reply.TypeOf(kind)
 	}
-	c.out = call.appendHead(c.out, p.answer, contentType, call.chunked() && call.keeps())
+	c.out = call.appendHead(c.out[:0], p.answer, contentType, call.chunked() && call.keeps())
 	if call.chunked() {
 		c.out = append(c.out, "Transfer-Encoding: chunked\r\n"...)
 	}

@@ -77,6 +77,11 @@ func (c *Client) Do(ctx context.Context, request *core.GatewayRequest) (*core.Ga
 			_ = link.net.Close()
 			continue
 		}
+		if IsBodyError(err) {
+			stop()
+			_ = link.net.Close()
+			return nil, err
+		}
 		// An answer may come although the body was not taken whole.
 		answer, readErr := c.receive(link, request, err == nil, stop)
 		if readErr == nil {

@@ -14,6 +14,10 @@ type Invoke func(ctx *sdk.Context, body io.Reader) (any, error)
 
 // Adapt brings every shape of a handler into one; streams says that it takes the body as a stream.
 func Adapt(handler any) (invoke Invoke, streams bool, err error) {
+	value := reflect.ValueOf(handler)
+	if !value.IsValid() || value.Kind() != reflect.Func || value.IsNil() {
+		return nil, false, fmt.Errorf("entry_invalid: the handler is no function but %T", handler)
+	}
 	switch handler := handler.(type) {
 	case func(*sdk.Context) *sdk.Response:
 		return func(ctx *sdk.Context, _ io.Reader) (any, error) { return handler(ctx), nil }, false, nil
@@ -26,7 +30,7 @@ func Adapt(handler any) (invoke Invoke, streams bool, err error) {
 	case func(*sdk.Context):
 		return func(ctx *sdk.Context, _ io.Reader) (any, error) { handler(ctx); return nil, nil }, false, nil
 	}
-	return adaptOther(handler)
+	return adaptOther(value)
 }
 
 var (
@@ -36,11 +40,7 @@ var (
 )
 
 // adaptOther takes results of any type, and the body.
-func adaptOther(handler any) (Invoke, bool, error) {
-	value := reflect.ValueOf(handler)
-	if !value.IsValid() || value.Kind() != reflect.Func || value.IsNil() {
-		return nil, false, fmt.Errorf("entry_invalid: the handler is no function but %T", handler)
-	}
+func adaptOther(value reflect.Value) (Invoke, bool, error) {
 	kind := value.Type()
 	streams := kind.NumIn() == 2
 	fits := !kind.IsVariadic() && (kind.NumIn() == 1 || streams) && kind.In(0) == contextType &&
@@ -60,11 +60,12 @@ func adaptOther(handler any) (Invoke, bool, error) {
 }
 
 func results(returned []reflect.Value) (any, error) {
-	switch len(returned) {
-	case 0:
+	if len(returned) == 0 {
 		return nil, nil
-	case 2:
-		if err, failed := returned[1].Interface().(error); failed {
+	}
+	last := returned[len(returned)-1]
+	if last.Type() == errorType {
+		if err, failed := last.Interface().(error); failed || len(returned) == 1 {
 			return nil, err
 		}
 	}
