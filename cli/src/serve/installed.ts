@@ -2,15 +2,25 @@ import { createHash } from "node:crypto";
 import { mkdir, readdir, readFile, rename, rm, stat, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 
-/** Sizes and times of all files below: enough to notice that an installed copy is stale. */
+/** Folders that are in no installed copy: what tools write, and what is for authors. */
+const NOT_INSTALLED = new Set(["__pycache__", "target", "templates", "tests"]);
+
+async function filesBelow(folder: string): Promise<string[]> {
+  const entries = await readdir(folder, { withFileTypes: true });
+  const lists = await Promise.all(
+    entries.map(async (entry) => {
+      const path = join(folder, entry.name);
+      if (entry.isDirectory()) return NOT_INSTALLED.has(entry.name) ? [] : filesBelow(path);
+      return entry.isFile() ? [path] : [];
+    }),
+  );
+  return lists.flat();
+}
+
+/** Sizes and times of the files below that are installed: enough to notice that an installed copy is stale. */
 export async function stampOf(folder: string, extra: string): Promise<string> {
   const hash = createHash("sha256").update(extra);
-  const entries = await readdir(folder, { recursive: true, withFileTypes: true });
-  const files = entries
-    .filter((entry) => entry.isFile() && !entry.parentPath.includes("__pycache__"))
-    .map((entry) => join(entry.parentPath, entry.name))
-    .toSorted();
-  for (const file of files) {
+  for (const file of (await filesBelow(folder)).toSorted()) {
     const { size, mtimeMs } = await stat(file);
     hash.update(`${file}\n${size}\n${mtimeMs}\n`);
   }
