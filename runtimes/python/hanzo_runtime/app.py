@@ -153,7 +153,7 @@ class Process:
                 # The watchdog's, which the handler it was meant for did not wait for.
                 self._capture.uncaught(error)
             except OSError as error:
-                _die(f"the event loop cannot go on, perhaps since the function closed descriptors of its server: {error}")
+                _die(f"the event loop cannot go on, perhaps since the function closed its descriptors: {error}")
 
     def _booted(self, _load_ms: float, failure: LoadFailed | None) -> None:
         if failure is not None:

@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from .incoming import Incoming
     from .websocket import Socket
 
+# What a handler that was cancelled at its deadline may do before its turn is given to the next call.
+_LAST_WORDS_S = 0.02
 _BASE32 = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
 
 
@@ -173,6 +175,10 @@ class Turns:
         now = self._loop.time() + 0.0005
         for call in [call for call in self._calls if call.deadline_at <= now]:
             self._expired(call)
-            self.release(call)
+            if call.turn:
+                self._calls.discard(call)
+                self._loop.call_later(_LAST_WORDS_S, self.release, call)
+            else:
+                self.release(call)
         if self._calls:
             self._set_timer(min(call.deadline_at for call in self._calls))

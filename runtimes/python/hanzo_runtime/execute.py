@@ -375,16 +375,18 @@ class Executor:
 
     def expired(self, call: Call) -> None:
         """The deadline: the answer goes out now, the handler is cancelled and may take its time."""
-        if call.cancelled is None:
-            if call.socket is not None:
-                call.socket.finish(1011, "the deadline of the call has passed")
-            elif call.answered:
-                call.connection.cut(call)
-            else:
-                call.connection.give_up_body(call)
-                msg = f"the handler did not answer within {call.timeout_ms} ms"
-                self.send_error(call, 504, "timeout", msg, hint=True)
+        if call.cancelled is not None:
+            return
+        # Before the answer: sending lets other threads run, a handler that computes among them.
         call.cancel(TimeoutError)
+        if call.socket is not None:
+            call.socket.finish(1011, "the deadline of the call has passed")
+        elif call.answered:
+            call.connection.cut(call)
+        else:
+            call.connection.give_up_body(call)
+            msg = f"the handler did not answer within {call.timeout_ms} ms"
+            self.send_error(call, 504, "timeout", msg, hint=True)
 
     def blocked(self, call: Call | None, frame: FrameType | None) -> None:
         """The watchdog's thread says that user code holds up the event loop."""

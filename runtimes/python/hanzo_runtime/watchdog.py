@@ -1,8 +1,8 @@
 """Frees the event loop from an ``async`` handler that blocks it beyond its deadline.
 
-Such a handler cannot be cancelled by the loop, which it does not let run. A thread notices that the sweep of deadlines is
-overdue and raises ``TimeoutError`` in the handler at its next bytecode, as the server does to handlers on threads. A wait
-inside a call of C (``time.sleep``) ends first.
+Such a handler cannot be cancelled by the loop, which it does not let run. A thread notices that the sweep of deadlines
+is overdue and raises ``TimeoutError`` in the handler at its next bytecode, as the server does to handlers on threads. A
+wait inside a call of C (``time.sleep``) ends first.
 """
 
 from __future__ import annotations

@@ -12,8 +12,8 @@ from typing import Any
 
 sys.path.append(os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), "sdk"))
 
-from hanzo.functions._gateway import Request  # noqa: E402
-from hanzo.functions._memory import MemoryGateway  # noqa: E402
+from hanzo.functions._gateway import Request
+from hanzo.functions._memory import MemoryGateway
 
 TOKEN = "token-of-the-instance"
 

@@ -8,7 +8,7 @@ from harness import ROOT, ServerCase, read_all, read_until
 
 sys.path[:0] = [ROOT, os.path.join(ROOT, "sdk")]
 
-from hanzo_runtime.websocket import (  # noqa: E402
+from hanzo_runtime.websocket import (
     MAX_MESSAGE,
     Failed,
     FrameReader,

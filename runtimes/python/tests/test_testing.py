@@ -7,8 +7,8 @@ import unittest
 
 sys.path.append(os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), "sdk"))
 
-from hanzo.functions import AsyncContext, Context, GatewayError, Response  # noqa: E402
-from hanzo.functions.testing import Services, ainvoke, invoke, make_context  # noqa: E402
+from hanzo.functions import AsyncContext, Context, GatewayError, Response
+from hanzo.functions.testing import Services, ainvoke, invoke, make_context
 
 
 class FakeModel:

@@ -9,8 +9,8 @@ from typing import Any
 
 
 class Handler:
-    """A user's handler. ``is_async`` says that it has to be called on an event loop, ``streams`` that it takes the body of
-    the request as its second parameter. Raises TypeError for a callable with other parameters."""
+    """A user's handler. ``is_async`` says that it has to be called on an event loop, ``streams`` that it takes the body
+    of the request as its second parameter. Raises TypeError for a callable with other parameters."""
 
     __slots__ = ("call", "is_async", "streams")
 

@@ -1,4 +1,4 @@
-"""The platform's gateway in memory, behind :mod:`hanzo.functions.testing`: gateway/protocol.md as a table of functions."""
+"""The platform's gateway in memory, behind :mod:`hanzo.functions.testing`; it follows gateway/protocol.md."""
 
 from __future__ import annotations
 
@@ -288,7 +288,8 @@ class MemoryGateway:
     def send(self, _context: Context, request: Request) -> MemoryReply:
         """As Gateway.send."""
         body = request.body
-        data = body if isinstance(body, bytes) else b"".join(bytes_of(piece) for piece in body or ())  # type: ignore[union-attr]
+        pieces: Any = [body] if isinstance(body, bytes) else body or ()
+        data = b"".join(bytes_of(piece) for piece in pieces)
         return MemoryReply(self.answer(request, data))
 
     async def send_async(self, _context: Context, request: Request) -> MemoryAsyncReply:

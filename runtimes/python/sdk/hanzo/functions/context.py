@@ -191,7 +191,8 @@ class Context:
         with the same ``id`` (1 to 128 printable characters) are one to the broker. At most 1 MiB with its envelope.
         Raises :class:`GatewayError`. In an async handler: ``await ctx.publish(...)``.
         """
-        return (publish if _get_running_loop() is None else publish_async)(self, subject, data, id)  # type: ignore[return-value]
+        send = publish if _get_running_loop() is None else publish_async
+        return send(self, subject, data, id)  # type: ignore[return-value]
 
     def model(self, name: str) -> Model:
         """The model of that name, loaded once for the whole process.
@@ -200,7 +201,8 @@ class Context:
         Raises :class:`GatewayError` with every place that was looked at where there is none. In an async handler:
         ``model = await ctx.model(...)``, an :class:`AsyncModel`.
         """
-        return (get_model if _get_running_loop() is None else get_model_async)(self, name)  # type: ignore[return-value]
+        get = get_model if _get_running_loop() is None else get_model_async
+        return get(self, name)  # type: ignore[return-value]
 
     async def accept(self, subprotocol: str | None = None) -> WebSocket:
         """Answers 101 and gives the socket; in an ``async`` handler, for a call that asks for a WebSocket.

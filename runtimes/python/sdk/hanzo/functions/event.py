@@ -20,8 +20,8 @@ BATCH = "application/cloudevents-batch+json"
 PLATFORM_BATCH = "application/vnd.hanzo.batch+json"
 
 Event = dict[str, Any]
-"""The attributes of a CloudEvent: ``id``, ``source``, ``type``, ``specversion`` and the others that came with it, by their
-names in lower case."""
+"""The attributes of a CloudEvent: ``id``, ``source``, ``type``, ``specversion`` and the others that came with it, by
+their names in lower case."""
 
 _REQUIRED = ("id", "source", "type")
 # The HTTP binding, 3.1.3.2: printable ASCII goes as it is but for the space, the double quote and the percent sign.
@@ -35,8 +35,8 @@ class EventInvalid(ValueError):
 class BatchItem:
     """One item of a batch.
 
-    ``id`` names it in the answer, ``data`` is its payload, ``event`` its CloudEvent attributes or None. What it does not
-    say of ``source``, ``timestamp`` (RFC 3339) and ``attempt`` (from 1) is the trigger's. ``headers`` are its own,
+    ``id`` names it in the answer, ``data`` is its payload, ``event`` its CloudEvent attributes or None. What it does
+    not say of ``source``, ``timestamp`` (RFC 3339) and ``attempt`` (from 1) is the trigger's. ``headers`` are its own,
     case-insensitive.
     """
 

@@ -143,12 +143,16 @@ class KV:
         return opened(self._call({"op": "hget", "key": key, "field": field}))
 
     def hset(self, key: str, field: str | Mapping[str, Any], value: Any = None) -> int:
-        """Sets a field, or each of a map: ``hset(key, "name", "Ada")``, ``hset(key, {"name": "Ada"})``. How many are new."""
+        """Sets a field, or each of a map: ``hset(key, "name", "Ada")``, ``hset(key, {"name": "Ada"})``.
+
+        Returns how many are new.
+        """
         return self._call(_hset(key, field, value))
 
     def hgetall(self, key: str) -> dict[str, Text]:
         """Every field of a hash; empty where there is none."""
-        return {name: opened(value) for name, value in (self._call({"op": "hgetall", "key": key}) or {}).items()}  # type: ignore[misc]
+        fields = self._call({"op": "hgetall", "key": key}) or {}
+        return {name: opened(value) for name, value in fields.items()}  # type: ignore[misc]
 
     def hdel(self, key: str, *fields: str) -> int:
         """How many of the fields were there."""

@@ -108,8 +108,8 @@ class Response:
         """What became of each item of a batch: ``{"id": ..., "output": ...}`` for one that succeeded,
         ``{"id": ..., "error": {"kind": "transient" | "permanent", "message": ...}}`` for one that failed.
 
-        The platform reads it where the trigger declares ``partial_response: true``; an id that is missing is a transient
-        failure then.
+        The platform reads it where the trigger declares ``partial_response: true``; an id that is missing is a
+        transient failure then.
         """
         entries = [dict(result) for result in results]
         for entry in entries:
@@ -132,12 +132,13 @@ class Response:
         status: int = 200,
         **extensions: str | int | bool | None,
     ) -> Response:
-        """A CloudEvent 1.0. In ``binary`` mode its attributes are ``ce-*`` headers and ``data`` the body; in ``structured``
-        mode it is one JSON object. ``data`` that is bytes, or text under a ``datacontenttype`` that is not JSON, goes out
-        as it is; anything else is JSON, with the ``datacontenttype`` ``application/json`` where none is given.
+        """A CloudEvent 1.0. In ``binary`` mode its attributes are ``ce-*`` headers and ``data`` the body; in
+        ``structured`` mode it is one JSON object. ``data`` that is bytes, or text under a ``datacontenttype`` that is
+        not JSON, goes out as it is; anything else is JSON, with the ``datacontenttype`` ``application/json`` where none
+        is given.
 
-        ``id`` defaults to a fresh UUID, ``source`` to ``/functions/<function>``, ``time`` (RFC 3339) to now. The name of
-        an extension is lower-case letters and digits.
+        ``id`` defaults to a fresh UUID, ``source`` to ``/functions/<function>``, ``time`` (RFC 3339) to now. The name
+        of an extension is lower-case letters and digits.
         """
         if mode not in ("binary", "structured"):
             raise ValueError(f"the mode of an event is binary or structured, not {mode!r}")

@@ -25,7 +25,7 @@ Data = Union[bytes, str, Iterable[bytes], AsyncIterable[bytes], Any]
 
 
 class StoredObject(NamedTuple):
-    """What an object is: ``size`` in bytes, ``modified`` RFC 3339 in a list and the date of HTTP elsewhere, or empty."""
+    """What an object is: ``size`` in bytes; ``modified`` is RFC 3339 in a list, elsewhere HTTP's date, or empty."""
 
     key: str
     size: int
@@ -186,7 +186,10 @@ class Storage:
         return send_whole(self._context, _get(ref))
 
     def open(self, ref: str, start: int | None = None, end: int | None = None) -> StorageStream:
-        """The object as a stream, or its bytes from ``start`` up to and without ``end``. Close it, or read it to its end."""
+        """The object as a stream, or its bytes from ``start`` up to and without ``end``.
+
+        Close it, or read it to its end.
+        """
         reply = send(self._context, _get(ref, start, end))
         return StorageStream(reply, _info(ref, reply.headers))
 
@@ -221,7 +224,7 @@ class Storage:
                 return
 
     def presign(self, ref: str, method: str = "GET", expires: float = 3600) -> str:
-        """A URL with which anyone may get the object (at most 24 h) or put it (at most 1 h), for ``expires`` seconds."""
+        """A URL with which anyone may get the object (at most 24 h) or put it (at most 1 h) for ``expires`` seconds."""
         return send_for(self._context, _presign(ref, method, expires), "url")
 
 

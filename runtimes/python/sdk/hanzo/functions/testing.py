@@ -6,10 +6,10 @@
 >>> assert result.status == 200 and result.json() == {"message": "Hello, Ada!"}
 >>> assert services.published == []
 
-:func:`invoke` goes through the rules of the platform: the payload becomes JSON and is parsed again, what the handler returns
-becomes an answer with status, headers and body. ``ctx.kv``, ``ctx.storage`` and ``ctx.publish`` work on :class:`Services`,
-``ctx.model`` gives the models that were put in. A handler's exception is raised in the test. In an async test:
-``await ainvoke(...)``.
+:func:`invoke` goes through the rules of the platform: the payload becomes JSON and is parsed again, what the handler
+returns becomes an answer with status, headers and body. ``ctx.kv``, ``ctx.storage`` and ``ctx.publish`` work on
+:class:`Services`, ``ctx.model`` gives the models that were put in. A handler's exception is raised in the test. In an
+async test: ``await ainvoke(...)``.
 """
 
 from __future__ import annotations
@@ -120,9 +120,9 @@ def _shown(value: Any) -> Any:
 class Result:
     """What a call answered.
 
-    ``status``, ``headers`` and ``body`` are those of the answer, ``pieces`` the body as it was streamed, ``value`` what the
-    handler returned, ``logs`` the lines of ``ctx.log``, ``published`` the messages of this call. Of a WebSocket (``status``
-    101) ``sent`` holds the messages, ``close_code`` the code it was closed with.
+    ``status``, ``headers`` and ``body`` are those of the answer, ``pieces`` the body as it was streamed, ``value`` what
+    the handler returned, ``logs`` the lines of ``ctx.log``, ``published`` the messages of this call. Of a WebSocket
+    (``status`` 101) ``sent`` holds the messages, ``close_code`` the code it was closed with.
     """
 
     def __init__(self, value: Any, status: int, headers: Headers, pieces: list[bytes]) -> None:
@@ -171,8 +171,9 @@ def make_context(
 ) -> Context:
     """A Context as the platform makes it from a request. Give one of:
 
-    ``data`` -- a payload, sent as JSON; ``body`` -- bytes or text, with the ``content-type`` in ``headers``; ``event`` -- a
-    CloudEvent as a map of its attributes and ``data``; ``batch`` -- items as maps of ``id``, ``data`` and what else they have.
+    ``data`` -- a payload, sent as JSON; ``body`` -- bytes or text, with the ``content-type`` in ``headers``; ``event``
+    -- a CloudEvent as a map of its attributes and ``data``; ``batch`` -- items as maps of ``id``, ``data`` and what
+    else they have.
 
     Raises ValueError where the platform would answer 400.
     """

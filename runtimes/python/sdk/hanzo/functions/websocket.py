@@ -18,8 +18,8 @@ class WebSocketClosed(ConnectionError):
 
 
 class WebSocket:
-    """A WebSocket (RFC 6455). It answers pings itself, refuses messages over 16 MiB with 1009, and ends with the handler:
-    its return closes with 1000, an exception with 1011.
+    """A WebSocket (RFC 6455). It answers pings itself, refuses messages over 16 MiB with 1009, and ends with the
+    handler: its return closes with 1000, an exception with 1011.
 
     >>> async def handle(ctx):
     ...     ws = await ctx.accept()
@@ -44,7 +44,10 @@ class WebSocket:
         raise NotImplementedError
 
     async def close(self, code: int = 1000, reason: str = "") -> None:
-        """Closes; ``code`` is 1000 or 3000 to 4999 or one of the registered ones, ``reason`` at most 123 bytes of UTF-8."""
+        """Closes, and waits a moment for the client to do so too.
+
+        ``code`` is 1000, 3000 to 4999 or another registered one, ``reason`` at most 123 bytes of UTF-8.
+        """
         raise NotImplementedError
 
     async def __aiter__(self) -> AsyncIterator[Message]:

@@ -1,4 +1,4 @@
-"""How the SDK speaks to the platform's gateway: gateway/protocol.md over HTTP/1.1, from threads and from an event loop."""
+"""How the SDK speaks to the platform's gateway: HTTP/1.1, from threads and from an event loop; gateway/protocol.md."""
 
 from __future__ import annotations
 

@@ -9,7 +9,7 @@ from collections.abc import AsyncIterable, Callable
 from typing import TYPE_CHECKING, Any
 from weakref import WeakKeyDictionary
 
-from .._http1 import Refused, ReplyReader
+from .._http1 import ReplyReader
 from ..body import AsyncBody
 from .blocking import _told
 from .message import LAST_CHUNK, PIECE, Request, bytes_of, chunk_of, head_of
