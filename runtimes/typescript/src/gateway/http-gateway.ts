@@ -1,5 +1,6 @@
-import { Agent, request as httpRequest, type ClientRequest, type IncomingMessage } from "node:http";
+import type { ClientRequest, IncomingMessage } from "node:http";
 import { GatewayError } from "../gateway-error.ts";
+import { http } from "../node-http.ts";
 import { toWebStream } from "../web-stream.ts";
 import type { Gateway, GatewayAnswer, GatewayRequest } from "./gateway.ts";
 
@@ -21,13 +22,13 @@ const IDLE_MS = 30_000;
 
 /** The gateway behind an address; the connections are kept and shared by all calls. */
 export function createHttpGateway(settings: GatewaySettings): (call: CallIdentity) => Gateway {
-  const agent = new Agent({ keepAlive: true, scheduling: "lifo", timeout: IDLE_MS });
+  const agent = new http.Agent({ keepAlive: true, scheduling: "lifo", timeout: IDLE_MS });
   const place = placeOf(settings.url);
   return (call) => ({
     async request(wanted) {
       const headers = headersOf(settings.token, call, wanted);
       const open = (): ClientRequest =>
-        httpRequest({
+        http.request({
           ...place,
           agent,
           method: wanted.method,

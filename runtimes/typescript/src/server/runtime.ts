@@ -1,8 +1,9 @@
-import { createServer, ServerResponse, type IncomingMessage, type Server } from "node:http";
+import type { IncomingMessage, Server, ServerResponse } from "node:http";
 import type { Socket } from "node:net";
 import { setSourceMapsEnabled } from "node:process";
 import type { Duplex } from "node:stream";
 import type { Handler } from "../context.ts";
+import { http } from "../node-http.ts";
 import { isDeclaredLonger, readBody } from "./body.ts";
 import { Call, type Calls } from "./call.ts";
 import { sendFailure } from "./failure.ts";
@@ -49,7 +50,7 @@ export class Runtime {
     this.#dependencies = dependencies;
     this.#controlToken = settings.controlToken;
     this.#maxBodyBytes = settings.maxBodyBytes;
-    this.server = createServer(
+    this.server = http.createServer(
       {
         maxHeaderSize: MAX_HEAD_BYTES,
         // The proxy before this server owns every limit on time; a call may take as long as its deadline says.
@@ -154,7 +155,7 @@ export class Runtime {
   }
 
   #upgraded(request: IncomingMessage, socket: Duplex, head: Buffer): void {
-    const response = new ServerResponse(request);
+    const response = new http.ServerResponse(request);
     response.shouldKeepAlive = false;
     response.assignSocket(socket as Socket);
     this.#serve(request, response, new Upgrade(request, response, socket, head));
