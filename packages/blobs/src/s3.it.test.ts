@@ -2,6 +2,7 @@ import { systemClock } from "@hanzo-fn/lifecycle";
 import { absentServer, needsServer, startS3, type S3Server } from "@hanzo-fn/testkit";
 import { randomBytes } from "node:crypto";
 import { utimes } from "node:fs/promises";
+import { createServer, type AddressInfo, type Socket } from "node:net";
 import path from "node:path";
 import { afterAll, beforeAll, beforeEach, expect, test } from "vitest";
 import { exerciseBlobs, pattern, readAll } from "./conformance.ts";
@@ -140,4 +141,25 @@ test("wrong credentials and a service that is not there are said as what they ar
     code: "not_found",
     message: expect.stringContaining("bucket") as string,
   });
+});
+
+test("a service that falls silent, before its answer or in the middle of it, is unavailable", async () => {
+  const sockets = new Set<Socket>();
+  let answer = "";
+  const silent = createServer((socket) => {
+    sockets.add(socket);
+    socket.once("data", () => socket.write(answer));
+    socket.on("error", () => {});
+  });
+  await new Promise<void>((resolve) => silent.listen(0, "127.0.0.1", resolve));
+  try {
+    const url = `http://127.0.0.1:${(silent.address() as AddressInfo).port}`;
+    const blobs = openS3Blobs(deps, { ...server!, url, bucket: "acme-data", idleMs: 50 });
+    await expect(blobs.head("acme/a")).rejects.toMatchObject({ code: "unavailable" });
+    answer = "HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nhalf";
+    await expect(readAll(blobs.get("acme/a"))).rejects.toMatchObject({ code: "unavailable" });
+  } finally {
+    for (const socket of sockets) socket.destroy();
+    silent.close();
+  }
 });

@@ -12,7 +12,7 @@ import {
   touch,
   whileLeaving,
 } from "./s3/blob-state.ts";
-import { createS3Client } from "./s3/client.ts";
+import { asUnavailable, createS3Client } from "./s3/client.ts";
 import { isS3Error, mapS3Error, mapped } from "./s3/errors.ts";
 import { type ListedObject, listPage } from "./s3/list.ts";
 import type { S3Settings } from "./s3/settings.ts";
@@ -31,7 +31,7 @@ export function openS3Blobs(deps: { readonly clock: Clock }, settings: S3BlobsSe
   };
   return {
     putIfAbsent: (key, source, options) => checked(key, () => putBlob(place, key, source, options ?? {})),
-    get: (key, range) => readBlob(place, key, range),
+    get: (key, range) => readBlob(place, key, range, settings.url),
     head: (key) =>
       checked(key, async () => {
         const { blob } = await readState(place, key, undefined);
@@ -83,7 +83,12 @@ async function uploadIfAbsent(
   }
 }
 
-async function* readBlob(place: Place, key: string, range: ByteRange | undefined): AsyncGenerator<Buffer> {
+async function* readBlob(
+  place: Place,
+  key: string,
+  range: ByteRange | undefined,
+  url: string,
+): AsyncGenerator<Buffer> {
   checkKey(key);
   checkRange(range);
   try {
@@ -97,7 +102,7 @@ async function* readBlob(place: Place, key: string, range: ByteRange | undefined
   } catch (error) {
     // A range beyond the end.
     if (isS3Error(error, 416)) return;
-    throw mapS3Error(error, `blob ${key}`);
+    throw asUnavailable(mapS3Error(error, `blob ${key}`), url);
   }
 }
 

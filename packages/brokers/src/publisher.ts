@@ -21,8 +21,9 @@ export interface Published {
 /**
  * Sends messages to one broker. It connects at the first message and again whenever the connection is lost.
  *
- * Errors: `unavailable` where the broker does not answer in time or lacks what it should have (a stream);
- * `bad_request` for a target that the broker does not take; `payload_too_large`.
+ * Errors: `unavailable` where the broker does not answer in time, refuses our login or our right to publish, or lacks
+ * what it should have (a stream); `storage_full`; `payload_too_large`; `bad_request` for a target that the broker does
+ * not take. After a restart of the broker, or an `unavailable`, the broker may have a message twice: its `id` tells.
  */
 export interface Publisher {
   /** Resolves once the broker has acknowledged that it keeps the message; rejects at the signal or the time limit. */

@@ -38,7 +38,13 @@ export function createS3Client(deps: { readonly clock: Clock }, settings: S3Sett
 
   const once = async (call: S3Call, attempts: number): Promise<S3Answer> => {
     const { url, headers } = await signer.sign(call, clock.now());
-    const answer = await request(transport, { url, headers, agent, call });
+    const answer = await request(transport, {
+      url,
+      headers,
+      agent,
+      call,
+      idleMs: settings.idleMs ?? IDLE_MS,
+    });
     const status = answer.statusCode!;
     if (status >= 200 && status < 300) return { headers: answer.headers, body: answer, attempts };
     throw new S3Error(status, await readText(answer), attempts);
@@ -80,7 +86,8 @@ function mayHelp(error: unknown): boolean {
   );
 }
 
-function asUnavailable(error: unknown, url: string): unknown {
+/** What is no answer of the service, as `unavailable`. */
+export function asUnavailable(error: unknown, url: string): unknown {
   if (error instanceof S3Error || error instanceof PlatformError) return error;
   const { host } = new URL(url);
   return new PlatformError(
@@ -97,9 +104,10 @@ function request(
     readonly headers: Readonly<Record<string, string>>;
     readonly agent: http.Agent;
     readonly call: S3Call;
+    readonly idleMs: number;
   },
 ): Promise<IncomingMessage> {
-  const { url, agent, call } = what;
+  const { url, agent, call, idleMs } = what;
   const body = call.body ?? new Uint8Array();
   const length = call.method === "PUT" || call.method === "POST" ? { "content-length": body.length } : {};
   return new Promise((resolve, reject) => {
@@ -108,10 +116,10 @@ function request(
     const options = { method: call.method, headers, agent, ...(call.signal ? { signal: call.signal } : {}) };
     const outgoing = transport.request(url, options);
     let answer: IncomingMessage | undefined;
-    outgoing.setTimeout(IDLE_MS, () => {
+    outgoing.setTimeout(idleMs, () => {
       // Bytes that lie there unread are the reader's delay, not the service's.
       if (answer && answer.readableLength > 0) return;
-      const late = new Error(`no byte within ${IDLE_MS / 1000} s`);
+      const late = new Error(`no byte within ${idleMs / 1000} s`);
       if (answer) answer.destroy(late);
       else outgoing.destroy(late);
     });

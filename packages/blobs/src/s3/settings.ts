@@ -8,4 +8,6 @@ export interface S3Settings {
   readonly sessionToken?: string | undefined;
   /** PEM of the authority that signed the service's certificate, where it is none of the machine's. */
   readonly ca?: string | undefined;
+  /** Milliseconds that the service may stay silent; 30 s where not given. */
+  readonly idleMs?: number | undefined;
 }
