@@ -207,6 +207,9 @@ func (p *Platform) runTTL(given *command) (any, *refused) {
 	switch {
 	case given.Op == "expire" && (found == nil || given.TTL == nil):
 		return false, nil
+	case given.Op == "expire" && *given.TTL <= 0:
+		delete(p.keys, given.Key)
+		return true, nil
 	case given.Op == "expire":
 		found.ends = p.now().Add(time.Duration(*given.TTL) * time.Millisecond)
 		return true, nil
@@ -248,6 +251,7 @@ func decode(value wireValue) ([]byte, *refused) {
 // matches is the glob of the Valkey protocol: * ? [a-c] [^a] and \ before what is meant itself.
 func matches(pattern, text string) bool {
 	for pattern != "" {
+		first, size := utf8.DecodeRuneInString(text)
 		literal := false
 		switch pattern[0] {
 		case '*':
@@ -259,27 +263,28 @@ func matches(pattern, text string) bool {
 			return false
 		case '[':
 			set, rest, closed := strings.Cut(pattern[1:], "]")
-			if !closed || text == "" || !inSet(set, text[0]) {
+			if !closed || text == "" || !inSet([]rune(set), first) {
 				return false
 			}
-			pattern, text = rest, text[1:]
+			pattern, text = rest, text[size:]
 			continue
 		case '\\':
 			if len(pattern) > 1 {
 				pattern, literal = pattern[1:], true
 			}
 		}
-		if text == "" || (literal || pattern[0] != '?') && pattern[0] != text[0] {
+		wanted, length := utf8.DecodeRuneInString(pattern)
+		if text == "" || (literal || wanted != '?') && wanted != first {
 			return false
 		}
-		pattern, text = pattern[1:], text[1:]
+		pattern, text = pattern[length:], text[size:]
 	}
 	return text == ""
 }
 
-func inSet(set string, c byte) bool {
+func inSet(set []rune, c rune) bool {
 	wanted := true
-	if strings.HasPrefix(set, "^") {
+	if len(set) > 0 && set[0] == '^' {
 		set, wanted = set[1:], false
 	}
 	for i := 0; i < len(set); i++ {

@@ -53,13 +53,12 @@ func (p *Platform) put(ref string, data []byte, contentType string) *object {
 }
 
 func checkRef(ref string) *refused {
-	for _, part := range strings.Split(ref, "/") {
-		if part == ".." || strings.ContainsRune(part, 0) {
-			return refuse(400, "bad_request", "a ref has no .. and no NUL")
+	key := strings.TrimPrefix(ref, "s3://")
+	for _, part := range strings.Split(key, "/") {
+		odd := part == "" || part == "." || part == ".." || strings.ContainsRune(part, 0)
+		if odd && !strings.Contains(key, "://") {
+			return refuse(400, "bad_request", "the parts of a ref are neither empty nor . nor .., and without NUL")
 		}
-	}
-	if ref == "" {
-		return refuse(400, "bad_request", "the ref is empty")
 	}
 	return nil
 }
