@@ -32,7 +32,8 @@ export function goCompiler(): Compiler | undefined {
       name: "go",
       version,
       inputs: [SDK],
-      counts: (file) => /(?:^go\.mod|\.go)$/.test(file) && !/_test\.go$|^(?:onnx|agent|sdktest|templates)\//.test(file),
+      counts: (file) =>
+        /(?:^go\.mod|\.go)$/.test(file) && !/_test\.go$|^(?:onnx|agent|sdktest|templates)\//.test(file),
       compile: (task) => compile(command, task),
     };
   }
