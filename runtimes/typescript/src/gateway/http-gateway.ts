@@ -1,6 +1,6 @@
 import type { ClientRequest, IncomingMessage } from "node:http";
 import { GatewayError } from "../gateway-error.ts";
-import { http } from "../node-http.ts";
+import { http } from "../builtins.ts";
 import { toWebStream } from "../web-stream.ts";
 import type { Gateway, GatewayAnswer, GatewayRequest } from "./gateway.ts";
 

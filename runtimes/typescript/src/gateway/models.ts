@@ -1,5 +1,5 @@
-import { stat } from "node:fs/promises";
 import { join } from "node:path";
+import { fs } from "../builtins.ts";
 import type { Model } from "../model/model.ts";
 import type { Prediction } from "../model/text.ts";
 import { postJson, type Gateway } from "./gateway.ts";
@@ -55,7 +55,7 @@ function once<T>(known: Map<string, Promise<T>>, name: string, make: () => Promi
 async function findModel(directory: string | undefined, gateway: Gateway, name: string): Promise<string> {
   if (directory !== undefined && /^[\w-][\w.-]*(?:\/[\w-][\w.-]*)*$/.test(name)) {
     const path = join(directory, name);
-    const found = await stat(path).catch(() => undefined);
+    const found = await fs.promises.stat(path).catch(() => undefined);
     if (found?.isDirectory() === true) return path;
   }
   return ((await postJson(gateway, "/v1/models", { name })) as { path: string }).path;

@@ -1,5 +1,5 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
-import { inspect } from "node:util";
+import { inspect } from "../builtins.ts";
 import { Context, type Live, type Trigger } from "../context.ts";
 import type { CallIdentity } from "../gateway/http-gateway.ts";
 import type { Services } from "../gateway/services.ts";

@@ -1,4 +1,4 @@
-import { Readable, Writable } from "node:stream";
+import { stream } from "../builtins.ts";
 import type { Level } from "./log-writer.ts";
 import type { Scopes } from "./scope.ts";
 
@@ -14,7 +14,7 @@ const CONSOLE_LEVELS = {
 } as const satisfies Record<string, Level>;
 
 /** Stands in for `process.stdout` and `process.stderr`: what is written becomes lines of the function's log. */
-class CapturedStream extends Writable {
+class CapturedStream extends stream.Writable {
   readonly fd: number;
   readonly isTTY = false;
   readonly #take: (text: string) => void;
@@ -59,14 +59,14 @@ export function captureOutput(scopes: Scopes, process: NodeJS.Process, console: 
   // Set while a console method runs: its one message is one entry, at its level.
   let level: Level | undefined;
 
-  const streamOf = (fd: number, stream: "stdout" | "stderr"): CapturedStream =>
+  const streamOf = (fd: number, name: "stdout" | "stderr"): CapturedStream =>
     new CapturedStream(fd, (chunk) => {
       const scope = scopes.current();
-      if (level === undefined) scope.write(stream, chunk);
+      if (level === undefined) scope.write(name, chunk);
       else
         scopes.writer.write({
           level,
-          stream,
+          stream: name,
           msg: chunk.endsWith("\n") ? chunk.slice(0, -1) : chunk,
           requestId: scope.requestId,
         });
@@ -74,7 +74,7 @@ export function captureOutput(scopes: Scopes, process: NodeJS.Process, console: 
 
   replace(process, "stdout", () => streamOf(1, "stdout"));
   replace(process, "stderr", () => streamOf(2, "stderr"));
-  replace(process, "stdin", () => Readable.from([]));
+  replace(process, "stdin", () => stream.Readable.from([]));
 
   for (const name of Object.keys(CONSOLE_LEVELS) as Array<keyof typeof CONSOLE_LEVELS>) {
     const original = console[name].bind(console) as (...parts: unknown[]) => void;

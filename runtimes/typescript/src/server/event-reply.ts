@@ -1,4 +1,4 @@
-import process from "node:process";
+import { crypto } from "../builtins.ts";
 import type { EventInit } from "../event.ts";
 import { nowMs } from "./intrinsics.ts";
 import { stringify, toBytes } from "./reply.ts";
@@ -18,8 +18,7 @@ export function completeEvent(given: EventInit, functionName: string): CompleteE
   const defaults = {
     specversion: "1.0",
     source: `/functions/${functionName}`,
-    // Loaded at the first use: few functions answer with events.
-    id: given.id ?? process.getBuiltinModule("node:crypto").randomUUID(),
+    id: given.id ?? crypto().randomUUID(),
     time: new Date(nowMs()).toISOString(),
   };
   const attributes: Record<string, string | number | boolean> = { ...defaults };

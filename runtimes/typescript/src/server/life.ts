@@ -1,6 +1,4 @@
-import { fstatSync } from "node:fs";
-import { Socket } from "node:net";
-import { inspect } from "node:util";
+import { fs, inspect, net } from "../builtins.ts";
 import type { Runtime } from "./runtime.ts";
 import type { Scopes } from "./scope.ts";
 
@@ -26,7 +24,7 @@ export function endOnSignal(runtime: Runtime, process: NodeJS.Process, drainMs: 
  */
 export function endWithPlatform(process: NodeJS.Process): void {
   if (!isPipe(0)) return;
-  const pipe = new Socket({ fd: 0, readable: true, writable: false });
+  const pipe = new net.Socket({ fd: 0, readable: true, writable: false });
   const end = (): never => process.exit(0);
   pipe.on("end", end).on("error", end).on("close", end);
   pipe.resume();
@@ -34,7 +32,7 @@ export function endWithPlatform(process: NodeJS.Process): void {
 
 function isPipe(fd: number): boolean {
   try {
-    const stats = fstatSync(fd);
+    const stats = fs.fstatSync(fd);
     return stats.isFIFO() || stats.isSocket();
   } catch {
     return false;

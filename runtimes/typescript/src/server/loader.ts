@@ -1,10 +1,7 @@
-import { execFile } from "node:child_process";
-import { existsSync, statSync } from "node:fs";
 import { registerHooks } from "node:module";
 import { basename, extname, join, resolve, sep } from "node:path";
-import process from "node:process";
 import { pathToFileURL } from "node:url";
-import { inspect } from "node:util";
+import { childProcess, fs, inspect } from "../builtins.ts";
 import type { Handler } from "../context.ts";
 
 export type LoadErrorKind =
@@ -115,7 +112,8 @@ function tried(entry: string, dot: number): string {
 function findFile(source: string, name: string): string | undefined {
   for (const extension of EXTENSIONS) {
     const file = resolve(source, `${name}${extension}`);
-    if (file.startsWith(resolve(source) + sep) && existsSync(file) && statSync(file).isFile()) return file;
+    if (file.startsWith(resolve(source) + sep) && fs.existsSync(file) && fs.statSync(file).isFile())
+      return file;
   }
   return undefined;
 }
@@ -147,8 +145,11 @@ function isSyntaxError(error: unknown): error is Error {
 /** The message with its place, which Node keeps to itself in an import and prints in a check of the file. */
 async function where(error: Error, file: string): Promise<string> {
   const report = await new Promise<string>((resolve) => {
-    execFile(process.execPath, ["--check", file], { timeout: CHECK_LIMIT_MS }, (_error, _out, err) =>
-      resolve(err),
+    childProcess().execFile(
+      process.execPath,
+      ["--check", file],
+      { timeout: CHECK_LIMIT_MS },
+      (_error, _out, err) => resolve(err),
     );
   });
   const line = /^.*:(\d+)$/m.exec(report)?.[1];

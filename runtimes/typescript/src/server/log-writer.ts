@@ -1,4 +1,4 @@
-import { writeSync } from "node:fs";
+import { fs } from "../builtins.ts";
 import { encodeJson, nowMs } from "./intrinsics.ts";
 
 export type Level = "debug" | "info" | "warn" | "error";
@@ -72,7 +72,7 @@ export function writeAll(fd: number, text: string): void {
   let rest = Buffer.from(text);
   while (rest.byteLength > 0) {
     try {
-      rest = rest.subarray(writeSync(fd, rest));
+      rest = rest.subarray(fs.writeSync(fd, rest));
     } catch (error) {
       const { code } = error as NodeJS.ErrnoException;
       // Nobody reads any more: there is no one left to tell.

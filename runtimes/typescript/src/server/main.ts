@@ -1,4 +1,3 @@
-import process from "node:process";
 import { captureOutput } from "./capture.ts";
 import { endOnSignal, endOnUncaught, endWithPlatform } from "./life.ts";
 import { createLogWriter, writeAll } from "./log-writer.ts";

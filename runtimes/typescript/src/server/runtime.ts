@@ -1,9 +1,8 @@
 import type { IncomingMessage, Server, ServerResponse } from "node:http";
 import type { Socket } from "node:net";
-import { setSourceMapsEnabled } from "node:process";
 import type { Duplex } from "node:stream";
 import type { Handler } from "../context.ts";
-import { http } from "../node-http.ts";
+import { http } from "../builtins.ts";
 import { isDeclaredLonger, readBody } from "./body.ts";
 import { Call, type Calls } from "./call.ts";
 import { sendFailure } from "./failure.ts";
@@ -84,7 +83,7 @@ export class Runtime {
     this.#identity = assignment;
     try {
       applyEnvironment(assignment, this.#dependencies.process.env);
-      setSourceMapsEnabled(true);
+      process.setSourceMapsEnabled(true);
       installResolver(assignment.paths);
       this.#enter(assignment.source);
       const handler = await loadHandler(assignment.source, assignment.entry);

@@ -1,5 +1,5 @@
 import type { IncomingMessage } from "node:http";
-import process from "node:process";
+import { crypto } from "../../builtins.ts";
 
 /** RFC 6455, section 1.3. */
 const GUID = "258EAFA5-E914-47DA-95CA-C5AB0DC85B11";
@@ -23,9 +23,7 @@ export function upgradeKey(request: IncomingMessage): string | undefined {
 
 /** @param platform names and values in turn */
 export function switchingHead(key: string, platform: readonly string[]): string {
-  // Loaded at the first use: few functions accept a socket.
-  const { createHash } = process.getBuiltinModule("node:crypto");
-  const accept = createHash("sha1").update(`${key}${GUID}`).digest("base64");
+  const accept = crypto().createHash("sha1").update(`${key}${GUID}`).digest("base64");
   let head = `HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: ${accept}\r\n`;
   for (let i = 0; i < platform.length; i += 2) head += `${platform[i]}: ${platform[i + 1]}\r\n`;
   return `${head}\r\n`;
