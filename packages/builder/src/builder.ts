@@ -1,10 +1,10 @@
-import { chmod, mkdir, rm, symlink } from "node:fs/promises";
+import { access, chmod, mkdir, rm, symlink, writeFile } from "node:fs/promises";
 import { basename, join } from "node:path";
 import { PlatformError } from "@hanzo-fn/contract";
 import { createBundler } from "./bundle.ts";
 import { createCompilers } from "./compilers.ts";
 import { probeConfinement } from "./confinement.ts";
-import { createCopyStore, layersOf, loadSecret, PROGRAM, type CopyRecord } from "./copies.ts";
+import { createCopyStore, layersOf, loadSecret, type CopyRecord } from "./copies.ts";
 import { findEntryFile } from "./entry-file.ts";
 import { redact, unsupported } from "./failures.ts";
 import { createLayerStore, type Layer } from "./layers.ts";
@@ -13,6 +13,7 @@ import { ONNXRUNTIME, onnxruntimeLibrary } from "./onnxruntime.ts";
 import { createPythonBuild } from "./python.ts";
 import { giveTree } from "./seal.ts";
 import { createSharedBuilds } from "./shared-builds.ts";
+import { sourceHash } from "./source-hash.ts";
 import { createTools } from "./tools.ts";
 import type {
   BuildRequest,
@@ -33,6 +34,10 @@ interface Built {
   readonly record: CopyRecord;
   readonly phasesMs: Phases;
 }
+
+/** In a program's layer: the executable, and a mark that it loads models. */
+const PROGRAM = "function";
+const MODELS = "loads-models";
 
 /** One build under way. */
 interface Build {
@@ -104,32 +109,28 @@ export async function createBuilder(deps: BuilderDependencies, options: BuilderO
     return record(layer, shared, []);
   };
 
+  /** The program is a layer: revisions that differ in nothing that is compiled share it. */
   const buildCompiled = async (build: Build, compiler: Compiler): Promise<CopyRecord> => {
     const { request, dir, phases, onLine, signal } = build;
-    const scratch = join(dir, "scratch");
-    for (const path of [scratch, join(scratch, "home"), join(scratch, "tmp")]) {
-      await mkdir(path, { mode: 0o755 });
-    }
-    const { org, function: name, entry } = request;
-    const [source, program] = [join(dir, "source"), join(dir, PROGRAM)];
-    const { loadsModels } = await timed(phases, "compile", () =>
-      compiler.compile({
-        org,
-        function: name,
-        entry,
-        source,
-        scratch,
-        program,
-        mode: "release",
-        onLine,
-        signal,
-      }),
+    const { org, function: name, runtime, entry } = request;
+    const source = join(dir, "source");
+    const layer = await timed(phases, "compile", async () => {
+      const parts = ["program", runtime, entry, compiler.key, await sourceHash(source)];
+      return layers.get(org, parts, signal, async (content, scratch) => {
+        const program = join(content, PROGRAM);
+        const place = { org, function: name, entry, source, scratch, program };
+        const made = await compiler.compile({ ...place, mode: "release", onLine, signal });
+        if (made.loadsModels) await writeFile(join(content, MODELS), "");
+      });
+    });
+    const loadsModels = await access(join(layer.dir, MODELS)).then(
+      () => true,
+      () => false,
     );
-    await rm(scratch, { recursive: true, force: true });
-    if (!loadsModels) return { paths: [], compiled: true };
+    if (!loadsModels) return { ...record(layer, undefined, []), compiled: true };
     const shared = await timed(phases, "dependencies", () => node.onnxruntime(signal, onLine));
     const environment = { [ONNXRUNTIME]: await onnxruntimeLibrary(shared.dir) };
-    return { ...record(undefined, shared, []), compiled: true, environment };
+    return { ...record(layer, shared, []), compiled: true, environment };
   };
 
   const buildSource = (build: Build): Promise<CopyRecord> => {
@@ -171,12 +172,13 @@ export async function createBuilder(deps: BuilderDependencies, options: BuilderO
   };
 
   const workingCopy = (request: BuildRequest, name: string, built: Built, cached: boolean): WorkingCopy => {
-    const { layerKey, paths, compiled, environment } = built.record;
+    const { layer, layerKey, paths, compiled, environment } = built.record;
+    const executable = compiled === true ? join(options.layersRoot, layer ?? "", PROGRAM) : undefined;
     return {
       dir: copies.source(name),
       entry: request.entry,
       paths,
-      ...(compiled === true ? { executable: copies.program(name) } : {}),
+      ...(executable === undefined ? {} : { executable }),
       ...(environment === undefined ? {} : { environment }),
       ...(layerKey === undefined ? {} : { layerKey }),
       phasesMs: built.phasesMs,

@@ -14,7 +14,7 @@ export interface CopyRecord {
   /** Variables that the instances get besides the function's own. */
   readonly environment?: Readonly<Record<string, string>> | undefined;
   readonly paths: readonly string[];
-  /** Whether `program` lies beside the source. */
+  /** The layer is the program. */
   readonly compiled?: boolean | undefined;
 }
 
@@ -26,8 +26,6 @@ export function layersOf(record: CopyRecord | undefined): readonly string[] {
 export interface CopyStore {
   name(reference: BuildReference): string;
   source(name: string): string;
-  /** Where the executable of compiled code lies. */
-  program(name: string): string;
   find(name: string): Promise<CopyRecord | undefined>;
   /** Makes the copy: `fill` works in a directory that becomes the copy by one rename. */
   create(name: string, fill: (dir: string) => Promise<CopyRecord>): Promise<CopyRecord>;
@@ -37,8 +35,6 @@ export interface CopyStore {
 
 const TEMPORARY = ".tmp-";
 const RECORD = "copy.json";
-/** Of a working copy's directory: the executable beside the source. */
-export const PROGRAM = "function";
 
 /** A secret of this installation: made at the first start, kept 0600 beside the copies. */
 export async function loadSecret(workRoot: string): Promise<Buffer> {
@@ -58,7 +54,6 @@ export function createCopyStore(
   toolchains: Readonly<Record<string, string>>,
 ): CopyStore {
   const source = (name: string): string => join(workRoot, name, "source");
-  const program = (name: string): string => join(workRoot, name, PROGRAM);
 
   const find = async (name: string): Promise<CopyRecord | undefined> => {
     const text = await readFile(join(workRoot, name, RECORD), "utf8").catch(() => undefined);
@@ -74,7 +69,6 @@ export function createCopyStore(
 
   return {
     source,
-    program,
     find,
     name({ org, sourceDigest, runtime, entry }) {
       const toolchain = toolchains[runtime];

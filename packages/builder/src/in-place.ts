@@ -3,7 +3,7 @@ import { basename, join, relative, sep } from "node:path";
 import { createBundler } from "./bundle.ts";
 import { openCompileFolders } from "./compile-folders.ts";
 import { createCompilers } from "./compilers.ts";
-import { loadSecret, PROGRAM } from "./copies.ts";
+import { loadSecret } from "./copies.ts";
 import { findEntryFile } from "./entry-file.ts";
 import { unsupported } from "./failures.ts";
 import { createLayerStore, type Layer } from "./layers.ts";
@@ -109,7 +109,7 @@ export async function createInPlaceBuilder(options: InPlaceOptions): Promise<InP
       verbatimSymlinks: true,
       filter: (path) => path === root || !options.leavesOut(basename(path)),
     });
-    const executable = join(folder, PROGRAM);
+    const executable = join(folder, "function");
     const place = { org: OWNER, function: root, source, scratch, program: executable };
     const { loadsModels } = await compiler.compile({ ...place, entry, mode: "dev", onLine: silent, signal });
     const environment = loadsModels ? await modelEnvironment(signal) : undefined;

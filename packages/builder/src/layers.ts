@@ -84,7 +84,7 @@ export function createLayerStore(options: BuilderOptions, secret: Buffer): Layer
     } catch (error) {
       throw diskError(error);
     } finally {
-      await rm(temporary, { recursive: true, force: true });
+      await rm(temporary, { recursive: true, force: true, maxRetries: 3 });
     }
   };
 

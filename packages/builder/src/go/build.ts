@@ -35,7 +35,6 @@ export function createGoCompiler(toolchain: GoToolchain, tools: Tools, cacheRoot
     GOCACHE: cache.build,
     GOENV: "off",
     GOWORK: "off",
-    GOTELEMETRY: "off",
     // What is installed compiles: a go.mod does not choose what runs on the platform's machine.
     GOTOOLCHAIN: "local",
     // Modules come from the module proxy alone: no version control program is run for one.
@@ -116,6 +115,10 @@ export function createGoCompiler(toolchain: GoToolchain, tools: Tools, cacheRoot
       const [root, out] = [join(request.scratch, "source"), join(request.scratch, "out")];
       for (const dir of [root, out]) await rm(dir, { recursive: true, force: true });
       await mkdir(out);
+      // The go command would leave a process behind that writes here after the build is over.
+      const telemetry = join(request.scratch, "home", ".config", "go", "telemetry");
+      await mkdir(telemetry, { recursive: true });
+      await writeFile(join(telemetry, "mode"), "off");
       await cp(request.source, root, { recursive: true, verbatimSymlinks: true });
       await giveTree(request.scratch, tools.registryUser);
       return compile({ ...request, root });
