@@ -1,7 +1,7 @@
 import { errorBodySchema } from "@hanzo-fn/contract/api";
 import type { ErrorBody } from "@hanzo-fn/contract";
 import { expect } from "vitest";
-import { type FunctionSource, manifestText } from "./functions.ts";
+import { type FunctionSource, HANDLER_FILES, manifestText } from "./functions.ts";
 import type { TestPlatform } from "./platform.ts";
 import { uploadForm } from "./upload.ts";
 
@@ -32,7 +32,7 @@ export async function upload(
 }
 
 export function uploadFunction(platform: TestPlatform, source: FunctionSource): Promise<ApiAnswer> {
-  const file = source.runtime === "python" ? "handler.py" : "handler.ts";
+  const file = HANDLER_FILES[source.runtime];
   return upload(platform, manifestText(source), { [file]: source.code, ...source.files });
 }
 

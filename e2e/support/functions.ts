@@ -4,7 +4,7 @@ import type { TestPlatform } from "./platform.ts";
 
 export interface FunctionSource {
   readonly name: string;
-  readonly runtime: "python" | "typescript";
+  readonly runtime: "python" | "typescript" | "go" | "rust";
   /** `handler.<export>`; default `handler.handle`. */
   readonly entry?: string;
   readonly version?: string;
@@ -12,10 +12,17 @@ export interface FunctionSource {
   readonly manifest?: string;
   /** The `triggers:` block; default one http trigger at `/v1/functions/<name>`, GET and POST. */
   readonly triggers?: string;
-  /** `handler.py` or `handler.ts`. */
+  /** What `HANDLER_FILES` names. */
   readonly code: string;
   readonly files?: Readonly<Record<string, string>>;
 }
+
+export const HANDLER_FILES: Readonly<Record<FunctionSource["runtime"], string>> = {
+  python: "handler.py",
+  typescript: "handler.ts",
+  go: "handler.go",
+  rust: "src/handler.rs",
+};
 
 export function manifestText(source: FunctionSource): string {
   const triggers =
@@ -32,7 +39,7 @@ export async function writeFunction(platform: TestPlatform, source: FunctionSour
   const folder = join(platform.home, "functions", source.name);
   const files = {
     "function.yaml": manifestText(source),
-    [source.runtime === "python" ? "handler.py" : "handler.ts"]: source.code,
+    [HANDLER_FILES[source.runtime]]: source.code,
     ...source.files,
   };
   for (const [path, text] of Object.entries(files)) {
