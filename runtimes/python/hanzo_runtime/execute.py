@@ -19,7 +19,7 @@ from hanzo.functions._gateway import Host
 from hanzo.functions._handler import Handler
 from hanzo.functions._payload import fill, parse_query
 from hanzo.functions.body import AsyncBody, Body
-from hanzo.functions.context import Context
+from hanzo.functions.context import AsyncContext, Context
 from hanzo.functions.errors import BodyError
 from hanzo.functions.logger import Logger
 
@@ -138,7 +138,7 @@ class Executor:
             sink.emit(level, msg, "log", request_id, fields)
 
         request = call.request
-        context = Context(
+        context = (AsyncContext if self.entry.is_async else Context)(
             None,
             log=Logger(emit),
             method=request.method,

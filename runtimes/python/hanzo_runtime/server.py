@@ -153,6 +153,7 @@ class Server:
         def work() -> Handler:
             asyncio.set_event_loop(self.loop)
             try:
+                self._executor.host = _host_of(load)
                 prepare(load)
                 return load_entry(load.source, load.entry)
             finally:
@@ -180,7 +181,6 @@ class Server:
         if error is None and entry is not None:
             self._identity = self._executor.identity = load.identity
             self._executor.entry = entry
-            self._executor.host = _host_of(load)
             self._executor.base = context
             self._executor.workers.keep = load.identity.concurrency
             self.turns.limit = load.identity.concurrency
@@ -246,4 +246,7 @@ def parse_order(body: bytes) -> Load:
 
 
 def _host_of(load: Load) -> Host:
-    return Host(Gateway(load.gateway, load.gateway_token) if load.gateway else None, load.models)
+    try:
+        return Host(Gateway(load.gateway, load.gateway_token) if load.gateway else None, load.models)
+    except ValueError as error:
+        raise LoadFailed("import_error", str(error)) from None

@@ -197,6 +197,12 @@ class Instance:
         shutil.rmtree(self.dir, ignore_errors=True)
 
 
+def peak_kb(pid: int) -> int:
+    """The most memory that the process has had."""
+    with open(f"/proc/{pid}/status") as file:
+        return int(next(line for line in file if line.startswith("VmHWM")).split()[1])
+
+
 def read_all(sock: socket.socket) -> bytes:
     data = b""
     while True:

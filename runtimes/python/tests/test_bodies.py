@@ -4,7 +4,7 @@ import json
 import os
 import time
 
-from harness import ServerCase, read_all, read_until
+from harness import ServerCase, peak_kb, read_all, read_until
 
 HANDLER = '''
 import asyncio, hashlib, threading
@@ -22,7 +22,7 @@ def sync(ctx, body):
     if ctx.path == "/none":
         return "unread"
     if ctx.path == "/echo":
-        return (piece for piece in body)
+        return body
     if ctx.path == "/wait":
         try:
             body.read(5)
@@ -56,7 +56,7 @@ async def aio(ctx, body):
     if ctx.path == "/none":
         return "unread"
     if ctx.path == "/echo":
-        return body.__aiter__()
+        return body
     if ctx.path == "/wait":
         try:
             await body.read(5)
@@ -86,11 +86,6 @@ def post(path: str, *more: str) -> bytes:
 def memory_kb(pid: int) -> int:
     with open(f"/proc/{pid}/status") as file:
         return int(next(line for line in file if line.startswith("VmRSS")).split()[1])
-
-
-def peak_kb(pid: int) -> int:
-    with open(f"/proc/{pid}/status") as file:
-        return int(next(line for line in file if line.startswith("VmHWM")).split()[1])
 
 
 class Bodies(ServerCase):

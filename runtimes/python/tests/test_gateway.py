@@ -4,7 +4,7 @@ import os
 import threading
 
 from gateway import TOKEN, TestGateway
-from harness import ServerCase
+from harness import ServerCase, peak_kb
 
 EVERYTHING = '''
 import asyncio, io, json
@@ -172,6 +172,61 @@ class OverTheWire(ServerCase):
             server.out.wait(lambda line: line["msg"] == "ended True")
             gateway.held.pop("/v1/kv").set()
             self.assertEqual(server.call().status, 204)
+
+
+    def test_a_client_that_leaves_ends_the_wait_for_the_gateway(self) -> None:
+        server, gateway = self.served("""
+            def handle(ctx):
+                try:
+                    return ctx.kv.get("k")
+                except ConnectionError:
+                    print("gone", ctx.cancelled)
+                    raise
+        """)
+        gateway.held["/v1/kv"] = threading.Event()
+        sock = server.raw(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n")
+        self.assertTrue(gateway.reached.wait(10))
+        sock.close()
+        server.out.wait(lambda line: line["msg"] == "gone True")
+        gateway.held.pop("/v1/kv").set()
+        self.assertEqual(server.call().status, 204)
+
+    def test_bodies_go_to_storage_and_objects_to_answers_as_streams(self) -> None:
+        handler = """
+            def sync(ctx, body):
+                if ctx.method == "GET":
+                    return ctx.storage.open("big")
+                return ctx.storage.put("big", body).size
+            async def aio(ctx, body):
+                if ctx.method == "GET":
+                    return await ctx.storage.open("big")
+                return (await ctx.storage.put("big", body)).size
+        """
+        for entry in ("handler.sync", "handler.aio"):
+            with self.subTest(entry):
+                server, gateway = self.served(handler, entry)
+                data = os.urandom(1 << 20) * 20
+                before = peak_kb(server.process.pid)
+                self.assertEqual(server.call("PUT", "/", data).json, len(data))
+                self.assertTrue(gateway.memory.objects["big"] == data)
+                self.assertTrue(server.call("GET", "/").body == data)
+                self.assertLess(peak_kb(server.process.pid) - before, 10 * 1024)
+
+    def test_a_child_that_a_handler_forks_does_not_share_its_connections(self) -> None:
+        server, gateway = self.served("""
+            import os
+            def handle(ctx):
+                ctx.kv.set("k", 1)
+                pid = os.fork()
+                if pid == 0:
+                    ctx.kv.incr("k")
+                    os._exit(0)
+                os.waitpid(pid, 0)
+                return ctx.kv.incr("k")
+        """)
+        self.assertEqual(server.call().json, 3)
+        connections = [connection for *_, connection in gateway.seen]
+        self.assertEqual((connections[0], connections[0] == connections[1]), (connections[2], False))
 
 
 class OverTcp(OverTheWire):

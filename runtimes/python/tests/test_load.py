@@ -4,6 +4,7 @@ import json
 import os
 import sys
 
+from gateway import TestGateway
 from harness import TOKEN, ServerCase
 
 HELLO = "def handle(ctx): return 'hello'"
@@ -186,6 +187,37 @@ class SpecialisedBoot(ServerCase):
             pass
         answer = server.call()
         self.assertEqual((answer.json, answer.headers["X-Function-Instance"]), (["g", "g-00002", "o", True], "fn-g"))
+
+    def test_the_gateway_and_the_models_come_from_the_environment_and_are_hidden_from_user_code(self) -> None:
+        server = self.instance(handler="""
+            import os
+            SEEN = [name for name in os.environ if name.startswith("HANZO_FN_")]
+            def handle(ctx):
+                return [SEEN, ctx.kv.incr("n"), ctx.model("small").path]
+        """)
+        gateway = TestGateway(os.path.join(server.dir, "g"))
+        self.addCleanup(gateway.close)
+        models = os.path.join(server.dir, "models")
+        os.makedirs(os.path.join(models, "small"))
+        server._env.update(
+            HANZO_FN_SOURCE=server.source, HANZO_FN_ENTRY="handler.handle", HANZO_FN_MODELS=models,
+            HANZO_FN_GATEWAY=gateway.url, HANZO_FN_GATEWAY_TOKEN=gateway.order["token"],
+        )  # fmt: skip
+        server.start()
+        while server.state() == "loading":
+            pass
+        answer = server.call()
+        self.assertEqual(answer.json, [[], 1, os.path.join(models, "small")])
+        self.assertRegex(answer.headers["X-Function-Cold-Start"], r"^boot=\d+\.\d, load=\d+\.\d$")
+
+    def test_a_gateway_that_is_no_address_ends_the_process(self) -> None:
+        server = self.instance(handler=HELLO)
+        server._env.update(
+            HANZO_FN_SOURCE=server.source, HANZO_FN_ENTRY="handler.handle", HANZO_FN_GATEWAY="ftp://somewhere"
+        )
+        server.start()
+        self.assertEqual(server.wait_exit(), 1)
+        self.assertIn("ftp://somewhere", server.out.wait_end()[-1]["msg"])
 
     def test_code_that_does_not_load_ends_the_process(self) -> None:
         server = self.instance(handler="1 / 0")

@@ -4,7 +4,7 @@ import os
 import sys
 import unittest
 
-from harness import ROOT, ServerCase, read_all, read_until
+from harness import ROOT, ServerCase, peak_kb, read_all, read_until
 
 sys.path[:0] = [ROOT, os.path.join(ROOT, "sdk")]
 
@@ -132,9 +132,7 @@ class Sockets(ServerCase):
         server = self.ready(HANDLER)
         with server.raw(HANDSHAKE % b"flood") as sock:
             data = read_until(sock, b"\r\n\r\n")
-            with open(f"/proc/{server.process.pid}/status") as file:
-                peak = int(next(line for line in file if line.startswith("VmHWM")).split()[1])
-            self.assertLess(peak, 60 * 1024)
+            self.assertLess(peak_kb(server.process.pid), 60 * 1024)
             size = len(data)
             while piece := sock.recv(1 << 20):
                 size += len(piece)

@@ -9,8 +9,10 @@ from collections.abc import AsyncIterable, AsyncIterator, Iterable, Iterator, Ma
 from functools import partial
 from typing import Any
 
+from .body import Body
 from .event import STRUCTURED, complete, header_of, is_json
 from .response import NO_DATA, Response
+from .storage import StorageStream
 
 _dumps = json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode
 _dumps_ascii = json.JSONEncoder(ensure_ascii=True, allow_nan=False, separators=(",", ":")).encode
@@ -108,7 +110,8 @@ def encode(value: Any, function: str = "") -> Whole | Stream:
 
 
 def is_stream(value: Any) -> bool:
-    return isinstance(value, (Iterator, AsyncIterator)) or (
+    """Whether a returned value is sent piece by piece."""
+    return isinstance(value, (Iterator, AsyncIterator, Body, StorageStream)) or (
         isinstance(value, AsyncIterable) and not isinstance(value, (dict, list, str))
     )
 
@@ -141,7 +144,7 @@ def _encode_response(response: Response, function: str) -> Whole | Stream:
         _check_source(body)
         return Stream(status, _typed(fields, content_type, EVENTS), EVENTS, body, encode_event)
     if kind == "stream":
-        if hasattr(body, "read") and not isinstance(body, AsyncIterable):
+        if hasattr(body, "read") and not isinstance(body, (AsyncIterable, Body, StorageStream)):
             body = iter(partial(body.read, _FILE_PIECE), b"" if "b" in getattr(body, "mode", "b") else "")
         _check_source(body)
     if kind == "stream" or (kind != "json" and is_stream(body)):

@@ -223,9 +223,9 @@ class Context:
 
 
 class AsyncContext(Context):
-    """:class:`Context` as an ``async`` handler sees it: what speaks to the platform is awaited.
+    """:class:`Context` as an ``async`` handler gets it: what speaks to the platform is awaited.
 
-    A name for annotations; the server gives every handler a Context that behaves by where it is used.
+    It behaves by where it is used, as every Context does; as an annotation it tells the editor.
     """
 
     __slots__ = ()

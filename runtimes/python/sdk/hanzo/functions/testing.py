@@ -30,7 +30,7 @@ from ._http1 import Refused
 from ._memory import MemoryGateway, MemorySocket
 from ._payload import fill, parse_query
 from .body import AsyncBody, Body
-from .context import Context
+from .context import AsyncContext, Context
 from .event import PLATFORM_BATCH, STRUCTURED
 from .headers import Headers
 from .kv import stored
@@ -168,6 +168,7 @@ def make_context(
     log: Logger | None = None,
     function: str = "function",
     _streamed: bool = False,
+    _made: type[Context] = Context,
 ) -> Context:
     """A Context as the platform makes it from a request. Give one of:
 
@@ -181,7 +182,7 @@ def make_context(
     raw, content_type = _raw(data, body, event, batch)
     if content_type:
         fields.setdefault("content-type", content_type)
-    context = Context(
+    context = _made(
         None,
         log=log,
         method=method or ("POST" if raw or body is not None else "GET"),
@@ -261,7 +262,12 @@ class _Call:
         if "log" not in request:
             request["log"] = Logger(self._log)
         pieces = _pieces_of(data, request) if self.handler.streams else []
-        self.context = make_context(data, _streamed=self.handler.streams, **request)
+        self.context = make_context(
+            data,
+            _streamed=self.handler.streams,
+            _made=AsyncContext if self.handler.is_async else Context,
+            **request,
+        )
         self._body = _body_of(pieces, self.handler.is_async)
         self._socket = MemorySocket(messages) if messages is not None else None
         if self._socket is not None:
