@@ -10,7 +10,7 @@ describe.each(COMMANDS)("help of $name", ({ name, summary, load }) => {
     expect([command.name, command.summary]).toEqual([name, summary]);
     for (const flag of [...command.flags, ...GLOBAL_FLAGS]) {
       expect(text.split("\n").find((line) => line.includes(`--${flag.name}`))).toBeDefined();
-      expect(text).toMatch(new RegExp(`--${flag.name}( \\S.*)?  .*\\(\\$${envName(flag)}\\)$`, "m"));
+      expect(text).toMatch(new RegExp(`--${flag.name}([ [].*)?  .*\\(\\$${envName(flag)}\\)$`, "m"));
     }
     for (const argument of command.args) expect(text).toContain(argument.name.toUpperCase());
   });

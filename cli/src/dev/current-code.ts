@@ -114,7 +114,8 @@ export function createCurrentCode(deps: {
       const pendingMs = clock.monotonic() - (pendingSinceMs ?? clock.monotonic());
       if (pendingMs < PATIENCE_MS) attempt.stop.abort(STALE);
     }
-    working ??= work();
+    // Where nothing is wanted, `work` would be over before it is remembered as running.
+    if (isWanted()) working ??= work();
   };
   const waitFor = (version: number, signal: AbortSignal): Promise<void> => {
     const { promise, resolve, reject } = Promise.withResolvers<void>();
