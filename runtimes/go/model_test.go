@@ -7,6 +7,7 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"io"
 	"os"
 	"path/filepath"
@@ -134,10 +135,12 @@ type loaded struct{ sdk.Model }
 
 func TestLoadersAreAskedInTurnAndOnce(t *testing.T) {
 	directory := t.TempDir()
-	_ = os.Mkdir(filepath.Join(directory, "loaded"), 0o755)
+	// Loaders stay for the process: another run of this test has another name.
+	own := fmt.Sprint("loaded", time.Now().UnixNano())
+	_ = os.Mkdir(filepath.Join(directory, own), 0o755)
 	var loads atomic.Int64
 	sdk.RegisterModelLoader(func(path, name string) (sdk.Model, error) {
-		if name != "loaded" {
+		if name != own {
 			return nil, sdk.ErrUnsupported
 		}
 		if loads.Add(1) == 1 {
@@ -146,11 +149,11 @@ func TestLoadersAreAskedInTurnAndOnce(t *testing.T) {
 		return loaded{}, nil
 	})
 	ctx := contextOn(platform{models: directory})
-	if _, err := ctx.Model("loaded"); err != io.ErrUnexpectedEOF {
+	if _, err := ctx.Model(own); err != io.ErrUnexpectedEOF {
 		t.Error(err)
 	}
 	for i := 0; i < 3; i++ {
-		if model, err := ctx.Model("loaded"); err != nil || model != (loaded{}) {
+		if model, err := ctx.Model(own); err != nil || model != (loaded{}) {
 			t.Error(model, err)
 		}
 	}

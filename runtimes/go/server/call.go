@@ -263,7 +263,6 @@ func (call *call) expire() {
 		call.leave()
 		c.mutex.Unlock()
 		call.cancel(context.DeadlineExceeded)
-		call.log(call.timeoutMsg())
 		c.takeOver(call)
 	case answering:
 		c.call = nil
@@ -275,12 +274,12 @@ func (call *call) expire() {
 		}
 		c.mutex.Unlock()
 		call.cancel(context.DeadlineExceeded)
-		call.log(call.timeoutMsg())
 		if socket != nil {
 			_ = c.net.SetWriteDeadline(time.Now().Add(linger))
 			_ = socket.Close(1011, "timeout")
 		}
 		c.cut(call.chunked())
+		call.log(call.timeoutMsg())
 	default:
 		c.mutex.Unlock()
 	}
@@ -289,6 +288,8 @@ func (call *call) expire() {
 // takeOver answers for a handler that did not, and serves the connection from then on.
 func (c *conn) takeOver(call *call) {
 	outcome := c.answerUnread(call, 504, "timeout", call.timeoutMsg())
+	// After the answer: whoever does not read the log holds up the log alone.
+	call.log(call.timeoutMsg())
 	c.server.end()
 	if outcome == kept {
 		c.serve()

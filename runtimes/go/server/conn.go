@@ -20,8 +20,9 @@ const (
 	maxDropped = 1024 * 1024
 	// linger is how long a client may take to read the answer to a request that was not read to its end.
 	linger = 500 * time.Millisecond
-	// A larger buffer is not kept between answers.
-	maxKeptOut = 64 * 1024
+	// startOut is the size of the buffer for answers; a larger one than maxKeptOut is not kept between requests.
+	startOut   = 1024
+	maxKeptOut = 8 * 1024
 )
 
 // The states of a connection, for the drain.
@@ -57,7 +58,7 @@ type watch struct {
 }
 
 func newConn(server *server, accepted net.Conn) *conn {
-	c := &conn{server: server, net: accepted, in: http1.NewReader(accepted), out: make([]byte, 0, 1024)}
+	c := &conn{server: server, net: accepted, in: http1.NewReader(accepted), out: make([]byte, 0, startOut)}
 	c.timer = time.AfterFunc(time.Hour, c.onTimer)
 	c.timer.Stop()
 	return c
@@ -117,6 +118,9 @@ func (c *conn) nextHead() (string, error) {
 		return "", errDraining
 	}
 	c.in.Shrink()
+	if cap(c.out) > maxKeptOut {
+		c.out = make([]byte, 0, startOut)
+	}
 	head, err := c.in.Head()
 	if err == nil && !c.state.CompareAndSwap(idle, busy) {
 		err = errDraining
@@ -149,9 +153,6 @@ func (c *conn) handle(head string) outcome {
 // write sends what is in out; the buffer stays for the next answer.
 func (c *conn) write() error {
 	_, err := c.net.Write(c.out)
-	if cap(c.out) > maxKeptOut {
-		c.out = make([]byte, 0, 1024)
-	}
 	return err
 }
 

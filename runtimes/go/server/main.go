@@ -49,10 +49,10 @@ func Main(function any) {
 	if err != nil {
 		fail(exitCannotListen, err)
 	}
-	server.listening()
+	server.listening(listener)
 	watchPipe(boot.Pipe)
 	watchSignals(server)
-	if err := server.serve(listener); err != nil {
+	if err := server.serve(); err != nil {
 		fail(exitFailed, err)
 	}
 	// The listener was closed: the drain ends the process.
@@ -76,6 +76,9 @@ func listen(settings settings) (net.Listener, error) {
 
 // publishIdentity tells user code who it is, as Knative and the platform do.
 func publishIdentity(settings settings) {
+	if settings.function == "" {
+		return
+	}
 	for name, value := range map[string]string{
 		"HANZO_FUNCTION":  settings.function,
 		"HANZO_REVISION":  settings.revision,

@@ -29,9 +29,10 @@ type server struct {
 	active atomic.Int64
 	quiet  chan struct{}
 
-	mutex    sync.Mutex
-	conns    map[*conn]struct{}
 	listener net.Listener
+
+	mutex sync.Mutex
+	conns map[*conn]struct{}
 }
 
 func newServer(settings settings, invoke handler.Invoke, streams bool) *server {
@@ -46,18 +47,16 @@ func newServer(settings settings, invoke handler.Invoke, streams bool) *server {
 }
 
 // listening notes how long it took to come to this.
-func (s *server) listening() {
+func (s *server) listening(listener net.Listener) {
+	s.listener = listener
 	boot := float64(time.Since(boot.Started).Microseconds()) / 1000
 	s.coldStart = fmt.Sprintf("boot=%.1f, load=0.0", boot)
 }
 
 // serve accepts connections until the listener is closed by the drain.
-func (s *server) serve(listener net.Listener) error {
-	s.mutex.Lock()
-	s.listener = listener
-	s.mutex.Unlock()
+func (s *server) serve() error {
 	for {
-		accepted, err := listener.Accept()
+		accepted, err := s.listener.Accept()
 		if s.draining.Load() {
 			if err == nil {
 				_ = accepted.Close()

@@ -38,8 +38,8 @@ func start(t *testing.T, function any, change func(*settings)) (path string) {
 		t.Fatal(err)
 	}
 	s := newServer(given, invoke, streams)
-	s.listening()
-	go func() { _ = s.serve(listener) }()
+	s.listening(listener)
+	go func() { _ = s.serve() }()
 	t.Cleanup(func() {
 		s.draining.Store(true)
 		_ = listener.Close()

@@ -200,13 +200,13 @@ func (c *Conn) read() {
 	default:
 		_ = c.write(opClose, append(binary.BigEndian.AppendUint16(nil, uint16(code)), reason...))
 	}
+	if code == abnormal {
+		c.lost()
+	}
 	c.mutex.Lock()
 	c.code, c.reason = code, reason
 	c.changed.Broadcast()
 	c.mutex.Unlock()
-	if code == abnormal {
-		c.lost()
-	}
 	if broken != 0 {
 		c.linger()
 	}
