@@ -91,7 +91,7 @@ export function createKv(gateway: Gateway): Kv {
       return ms < 0 ? ms : ms / 1000;
     },
     hget: (key, field) => text({ op: "hget", key, field }),
-    hset: (key, fields) =>
+    hset: async (key, fields) =>
       count({
         op: "hset",
         key,
@@ -106,8 +106,8 @@ export function createKv(gateway: Gateway): Kv {
       );
     },
     hdel: (key, ...fields) => count({ op: "hdel", key, fields }),
-    lpush: (key, ...values) => count({ op: "lpush", key, values: values.map(encodeValue) }),
-    rpush: (key, ...values) => count({ op: "rpush", key, values: values.map(encodeValue) }),
+    lpush: async (key, ...values) => count({ op: "lpush", key, values: values.map(encodeValue) }),
+    rpush: async (key, ...values) => count({ op: "rpush", key, values: values.map(encodeValue) }),
     lpop: (key) => text({ op: "lpop", key }),
     rpop: (key) => text({ op: "rpop", key }),
     llen: (key) => count({ op: "llen", key }),

@@ -114,7 +114,8 @@ export class Call implements Live {
       if (context === undefined) return;
       const value =
         body === undefined ? this.#calls.handler(context, this.#bodyStream()) : this.#calls.handler(context);
-      await this.#deliver(isThenable(value) ? await value : value);
+      const delivery = this.#deliver(isThenable(value) ? await value : value);
+      if (delivery !== undefined) await delivery;
     } catch (error) {
       this.#failed(error);
     } finally {
@@ -193,7 +194,8 @@ export class Call implements Live {
     return socket;
   }
 
-  async #deliver(value: unknown): Promise<void> {
+  /** Undefined where the answer is out already. */
+  #deliver(value: unknown): Promise<void> | undefined {
     // A handler that computed without a pause kept the timer from telling.
     if (ticks() >= this.#deadlineAt) this.#expire();
     if (this.#webSocket !== undefined) return this.#webSocket.close();
@@ -201,11 +203,14 @@ export class Call implements Live {
     const { payload } = reply;
     if (payload.kind !== "pieces") {
       if (this.#cancelled === undefined) sendWhole(this.#response, reply, payload, this.#headers());
-      return;
+      return undefined;
     }
     this.#pieces = payload;
-    if (this.#cancelled !== undefined) return closeIterator(payload.iterator);
-    await sendPieces({
+    if (this.#cancelled !== undefined) {
+      closeIterator(payload.iterator);
+      return undefined;
+    }
+    return sendPieces({
       response: this.#response,
       reply,
       payload,

@@ -2,6 +2,8 @@ interface Waiting {
   readonly enter: () => void;
 }
 
+const inside = (): void => undefined;
+
 /** Lets `limit` calls run at once; the others wait in the order they came. */
 export class Gate {
   readonly #limit: number;
@@ -17,7 +19,7 @@ export class Gate {
     if (this.#running < this.#limit) {
       this.#running += 1;
       enter();
-      return () => undefined;
+      return inside;
     }
     const waiting: Waiting = { enter };
     this.#waiting.add(waiting);

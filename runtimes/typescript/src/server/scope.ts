@@ -6,7 +6,8 @@ import type { LogWriter, Stream } from "./log-writer.ts";
 export class Scope {
   readonly requestId: string | undefined;
   readonly #writer: LogWriter;
-  readonly #lines = new Map<Stream, LineSplitter>();
+  /** Made at the first write: most calls write nothing. */
+  #lines: Map<Stream, LineSplitter> | undefined;
 
   constructor(requestId: string | undefined, writer: LogWriter) {
     this.requestId = requestId;
@@ -14,6 +15,7 @@ export class Scope {
   }
 
   write(stream: "stdout" | "stderr", text: string): void {
+    this.#lines ??= new Map();
     let lines = this.#lines.get(stream);
     if (lines === undefined) {
       const level = stream === "stdout" ? "info" : "error";
@@ -26,7 +28,7 @@ export class Scope {
   }
 
   flush(): void {
-    for (const lines of this.#lines.values()) lines.flush();
+    if (this.#lines !== undefined) for (const lines of this.#lines.values()) lines.flush();
   }
 }
 

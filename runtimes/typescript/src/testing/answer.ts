@@ -11,6 +11,14 @@ export interface TestAnswer {
   readonly json: unknown;
   /** The pieces of a streamed answer, each as it went out; one piece otherwise. */
   readonly pieces: readonly string[];
+  /** What the handler sent over the WebSocket that it accepted. */
+  readonly sent: ReadonlyArray<string | Uint8Array>;
+}
+
+/** The answer to a call whose handler accepted a WebSocket. */
+export function socketAnswer(sent: ReadonlyArray<string | Uint8Array>): TestAnswer {
+  const headers = new RequestHeaders({});
+  return { status: 101, headers, bytes: new Uint8Array(0), text: "", json: undefined, pieces: [], sent };
 }
 
 /** What the server would make of a handler's value. Throws what the source of a stream throws. */
@@ -26,6 +34,7 @@ export async function collectAnswer(value: unknown, functionName: string): Promi
     text,
     json: parse(text),
     pieces: pieces.map((piece) => piece.toString("utf8")),
+    sent: [],
   };
 }
 

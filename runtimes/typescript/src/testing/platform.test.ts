@@ -129,6 +129,18 @@ describe("createTestPlatform", () => {
     expect(answer.json).toEqual({ data: null, size: 0, path: "/up", body: "stream" });
   });
 
+  it("plays the client of a WebSocket", async () => {
+    const platform = createTestPlatform();
+    const shout = async (ctx: Context): Promise<void> => {
+      const ws = await ctx.accept();
+      for await (const message of ws) await ws.send(String(message).toUpperCase());
+      ctx.log.info(`closed ${ws.closeCode}`);
+    };
+    const answer = await platform.invoke(shout, { messages: ["a", "b"] });
+    expect([answer.status, answer.sent, platform.logs[0]?.msg]).toEqual([101, ["A", "B"], "closed 1000"]);
+    await expect(platform.invoke(shout)).rejects.toThrow(/WebSocket/);
+  });
+
   it("throws what the handler throws", async () => {
     await expect(
       createTestPlatform().invoke(() => {

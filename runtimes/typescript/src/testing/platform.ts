@@ -1,14 +1,16 @@
 import { Context, type Handler, type Live, type Trigger } from "../context.ts";
 import type { EventInit } from "../event.ts";
 import type { Kv } from "../gateway/kv.ts";
+import type { Services } from "../gateway/services.ts";
 import type { Storage } from "../gateway/storage.ts";
 import type { Log, LogFields } from "../log.ts";
 import { RequestHeaders } from "../request-headers.ts";
 import { readPayload, type Said } from "../server/payload.ts";
 import { createMemoryKv } from "./memory-kv.ts";
 import { memoryServices, type FakeModel, type Published } from "./memory-services.ts";
+import { createMemorySocket, type MemorySocket } from "./memory-socket.ts";
 import { createMemoryStorage } from "./memory-storage.ts";
-import { collectAnswer, type TestAnswer } from "./answer.ts";
+import { collectAnswer, socketAnswer, type TestAnswer } from "./answer.ts";
 
 export interface TestPlatformOptions {
   /** What `ctx.model(name)` gives, by name. */
@@ -40,6 +42,8 @@ export interface TestCall {
   readonly event?: Partial<EventInit>;
   readonly batch?: readonly TestItem[];
   readonly headers?: Readonly<Record<string, string>>;
+  /** Makes the call a WebSocket upgrade whose client sends these messages and then closes. */
+  readonly messages?: ReadonlyArray<string | Uint8Array>;
   /** Default: POST where the call carries something, else GET. */
   readonly method?: string;
   /** With its query; default `/`. */
@@ -82,7 +86,7 @@ export function createTestPlatform(options: TestPlatformOptions = {}): TestPlatf
   const log = recordTo(logs);
 
   /** @param streamed whether the handler takes the body itself */
-  const make = (call: TestCall, sent: Sent, streamed: boolean): Context => {
+  const make = (call: TestCall, sent: Sent, streamed: boolean, socket: MemorySocket): Context => {
     const { pathname, searchParams } = new URL(call.path ?? "/", "http://function");
     const trigger = triggerOf(call, pathname, now());
     const said = streamed ? UNREAD : read(sent, searchParams, trigger);
@@ -99,7 +103,7 @@ export function createTestPlatform(options: TestPlatformOptions = {}): TestPlatf
       function: name,
       revision: `${name}-00001`,
       org: options.org ?? "test",
-      live: live(call, services),
+      live: live(call, services, socket),
     });
   };
 
@@ -108,14 +112,15 @@ export function createTestPlatform(options: TestPlatformOptions = {}): TestPlatf
     storage,
     published,
     logs,
-    context: (call = {}) => make(call, encode(call), false),
+    context: (call = {}) => make(call, encode(call), false, createMemorySocket(call.messages)),
     async invoke(handler, call = {}) {
       const run = handler as (ctx: Context, body?: ReadableStream<Uint8Array>) => unknown;
       const sent = encode(call);
       const streamed = handler.length > 1;
-      const context = make(call, sent, streamed);
-      const value = streamed ? run(context, streamOf(sent.body)) : run(context);
-      return collectAnswer(await value, name);
+      const socket = createMemorySocket(call.messages);
+      const context = make(call, sent, streamed, socket);
+      const value: unknown = await (streamed ? run(context, streamOf(sent.body)) : run(context));
+      return socket.accepted ? socketAnswer(socket.sent) : collectAnswer(value, name);
     },
   };
 }
@@ -137,14 +142,14 @@ function recordTo(logs: LoggedLine[]): Log {
   return { debug: at("debug"), info: at("info"), warn: at("warn"), error: at("error") };
 }
 
-function live(call: TestCall, services: ReturnType<typeof memoryServices>): Live {
+function live(call: TestCall, services: Services, socket: MemorySocket): Live {
   const end = performance.now() + (call.timeoutMs ?? 60_000);
   const signal = call.signal ?? new AbortController().signal;
   return {
     deadline: () => Math.max(0, end - performance.now()),
     signal: () => signal,
     services: () => services,
-    accept: () => Promise.reject(new Error("a WebSocket needs a running server: try `hanzo-fn dev`")),
+    accept: () => socket.accept(),
   };
 }
 

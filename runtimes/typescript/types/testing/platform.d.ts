@@ -33,6 +33,8 @@ export interface TestCall {
   readonly event?: Partial<EventInit>;
   readonly batch?: readonly TestItem[];
   readonly headers?: Readonly<Record<string, string>>;
+  /** Makes the call a WebSocket upgrade whose client sends these messages and then closes. */
+  readonly messages?: ReadonlyArray<string | Uint8Array>;
   /** Default: POST where the call carries something, else GET. */
   readonly method?: string;
   /** With its query; default `/`. */
