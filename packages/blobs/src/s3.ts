@@ -60,7 +60,11 @@ async function putBlob(
     const { blob, leaving } = await readState(place, key, signal);
     if (blob && leaving.length === 0) return result;
   }
-  if (await touch(place, key, signal)) return result;
+  for (let wait = 50; wait < 2000; wait *= 2) {
+    if (await touch(place, key, signal)) return result;
+    // Some services take a key before they show its object.
+    await place.client.clock.sleep(wait, signal);
+  }
   throw new PlatformError("unavailable", "the blob was deleted while it was being stored", {
     component: "blobs",
     next: "Try again.",

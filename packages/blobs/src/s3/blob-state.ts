@@ -68,7 +68,13 @@ export const blobKeyOf = (name: string): string => name.slice(0, name.lastIndexO
 export async function touch(place: Place, key: string, signal: AbortSignal | undefined): Promise<boolean> {
   const mark = objectKey(key) + TOUCHED;
   for (;;) {
-    if (!(await readState(place, key, signal)).blob) return false;
+    const before = await readState(place, key, signal);
+    if (before.leaving.length > 0) {
+      // Not every service frees a key in one step: it is free for sure when who deletes it is done.
+      await leavingEnds(place, key, signal);
+      continue;
+    }
+    if (!before.blob) return false;
     await place.client.sendForText({ method: "PUT", bucket: place.bucket, key: mark, signal });
     const { blob, leaving } = await readState(place, key, signal);
     if (leaving.length === 0) {
