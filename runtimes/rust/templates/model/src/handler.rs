@@ -12,8 +12,7 @@ pub async fn embed(ctx: Context) -> Result<Response> {
     };
     // Loaded once for each instance; later calls find it.
     let model = ctx.model(&env::var("MODEL_NAME").unwrap_or_default()).await?;
-    let embeddings = model.encode([text.as_str()]).await?;
-    let embedding = &embeddings[0];
+    let embedding = model.encode(&text).await?;
     ctx.log().info("embedded", json!({ "model": model.name(), "dimensions": embedding.len() }));
     Ok(Response::ok(json!({ "embedding": embedding, "dimensions": embedding.len() })))
 }
