@@ -1,6 +1,6 @@
 import { expect, it, onTestFinished } from "vitest";
-import { openTestEngine } from "../../test/open-engine.ts";
-import { revisionRef, type Gateway } from "../engine.ts";
+import { openTestEngine, type TestEngine } from "../../test/open-engine.ts";
+import { type DesiredRevision, revisionRef, type Gateway } from "../engine.ts";
 
 const signal = (): AbortSignal => AbortSignal.timeout(20_000);
 
@@ -18,11 +18,7 @@ function fakeGateway() {
   return { live, gateway };
 }
 
-it("an instance has a token of its own from its start to its end", async () => {
-  const { live, gateway } = fakeGateway();
-  const under = await openTestEngine({}, { gateway });
-  onTestFinished(() => under.close());
-  const { engine } = under;
+async function deploy(under: TestEngine, fixture: "main" | "broken"): Promise<DesiredRevision> {
   const desired = {
     ref: revisionRef("acme", "f", 1),
     sourceDigest: "0",
@@ -32,15 +28,24 @@ it("an instance has a token of its own from its start to its end", async () => {
     timeoutMs: 5000,
     concurrency: 1,
     percent: 100,
-    ...under.fixture("main"),
+    ...under.fixture(fixture),
   };
   const scaling = { minInstances: 0, maxInstances: 1, targetConcurrency: 1, scaleDownDelayMs: 0 };
-  await engine.deployer.apply({ org: "acme", function: "f", scaling, revisions: [desired] }, signal());
-  const lease = await engine.instances.acquire(desired.ref.key, signal());
+  const wish = { org: "acme", function: "f", scaling, revisions: [desired] };
+  await under.engine.deployer.apply(wish, signal());
+  return desired;
+}
+
+it("an instance has a token of its own from its start to its end", async () => {
+  const { live, gateway } = fakeGateway();
+  const under = await openTestEngine({}, { gateway });
+  onTestFinished(() => under.close());
+  const { ref } = await deploy(under, "main");
+  const lease = await under.engine.instances.acquire(ref.key, signal());
   const { instance } = lease.target;
   expect([...live.values()]).toEqual([{ org: "acme", function: "f", revision: "f-00001", instance }]);
   lease.release();
-  await engine.deployer.remove({ org: "acme", function: "f" }, signal());
+  await under.engine.deployer.remove({ org: "acme", function: "f" }, signal());
   await expect.poll(() => live.size).toBe(0);
 });
 
@@ -48,20 +53,8 @@ it("the token of an instance that did not start is good for nothing", async () =
   const { live, gateway } = fakeGateway();
   const under = await openTestEngine({}, { gateway });
   onTestFinished(() => under.close());
-  const desired = {
-    ref: revisionRef("acme", "f", 1),
-    sourceDigest: "0",
-    environment: {},
-    secrets: {},
-    cpuMillis: 100,
-    timeoutMs: 5000,
-    concurrency: 1,
-    percent: 100,
-    ...under.fixture("broken"),
-  };
-  const scaling = { minInstances: 0, maxInstances: 1, targetConcurrency: 1, scaleDownDelayMs: 0 };
-  await under.engine.deployer.apply({ org: "acme", function: "f", scaling, revisions: [desired] }, signal());
-  await expect(under.engine.instances.acquire(desired.ref.key, signal())).rejects.toMatchObject({
+  const { ref } = await deploy(under, "broken");
+  await expect(under.engine.instances.acquire(ref.key, signal())).rejects.toMatchObject({
     code: "load_failed",
   });
   await expect.poll(() => live.size).toBe(0);
