@@ -6,7 +6,7 @@ import { installed, stampOf } from "./installed.ts";
 
 /** Documentation and sources of a toolchain: hundreds of megabytes that compile nothing. */
 const LEFT_OUT = new Set(["share", "doc", "test", "testdata", "api"]);
-const NOT_SDK = new Set(["target", "tests", "testdata", "templates", "sdktest", "README.md"]);
+const NOT_SDK = new Set(["target", "tests", "testdata", "templates", "sdktest", "agent", "README.md"]);
 
 /** Links every file; copies it where the target is on another file system. */
 async function linkTree(from: string, to: string): Promise<void> {

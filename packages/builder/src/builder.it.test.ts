@@ -411,6 +411,11 @@ describe("working copies", () => {
   });
 });
 
+const WITH_MS: Files = {
+  "handler.js": "export const run = 1;",
+  "package.json": `{"dependencies": {"ms": "2.1.3"}}`,
+};
+
 describe("a build", () => {
   it("that hangs is ended at its time limit, with all that it started", { timeout: 30_000 }, async () => {
     const builder = await builderWith({
@@ -432,6 +437,75 @@ describe("a build", () => {
       .map((line) => line.trim().split(/\s+/))
       .filter(([group, state]) => Number(group) === pid && !state?.startsWith("Z"));
     expect(states).toEqual([]);
+  });
+
+  it("that takes too much memory is ended", { timeout: 30_000 }, async () => {
+    const script = "global.kept = Buffer.alloc(300_000_000).fill(1); setTimeout(() => {}, 60_000)";
+    const builder = await builderWith({
+      npmCommand: [process.execPath, "-e", script],
+      maxMemoryBytes: 128 * 1024 * 1024,
+    });
+    await expect(builder.prepare(request("typescript", "handler.run", WITH_MS), never)).rejects.toMatchObject(
+      {
+        code: "build_failed",
+        message: "npm was ended: it used more than 128 MiB of memory",
+        next: expect.stringContaining("builds.max_memory_bytes"),
+      },
+    );
+  });
+
+  it(
+    "that fills the disk is ended long before it is full, and leaves nothing",
+    { timeout: 30_000 },
+    async () => {
+      const builder = await builderWith({
+        npmCommand: ["/bin/sh", "-c", "while :; do head -c 1000000 /dev/zero >> big; sleep 0.01; done"],
+        maxDiskBytes: 20 * 1024 * 1024,
+      });
+      await expect(
+        builder.prepare(request("typescript", "handler.run", WITH_MS), never),
+      ).rejects.toMatchObject({
+        code: "build_failed",
+        message: "npm was ended: it wrote more than 20 MiB",
+      });
+      expect(await readdir(join(root, "layers"))).toEqual([]);
+    },
+  );
+
+  it("ends when the last one who waits for it leaves, and begins anew for the next one", async () => {
+    const builder = await builderWith({
+      npmCommand: ["/bin/sh", "-c", "echo $$ > $HOME/../../../pid; exec sleep 300"],
+    });
+    const wanted = request("typescript", "handler.run", WITH_MS);
+    const leaving = new AbortController();
+    const left = builder.prepare(wanted, leaving.signal);
+    const readPid = (): Promise<string> => readFile(join(root, "layers/pid"), "utf8").catch(() => "");
+    await expect.poll(readPid, { timeout: 10_000 }).not.toBe("");
+    leaving.abort(new Error("replaced"));
+    await expect(left).rejects.toThrow("replaced");
+    const pid = Number(await readPid());
+    const state = (): string | undefined => {
+      const lines = execFileSync("ps", ["-A", "-o", "pid=", "-o", "stat="], { encoding: "utf8" }).split("\n");
+      const line = lines.map((text) => text.trim().split(/\s+/)).find(([own]) => Number(own) === pid);
+      return line?.[1]?.startsWith("Z") === true ? undefined : line?.[1];
+    };
+    await expect.poll(state).toBeUndefined();
+    await rm(join(root, "layers/pid"));
+    const next = new AbortController();
+    const again = builder.prepare(wanted, next.signal);
+    await expect.poll(readPid, { timeout: 10_000 }).not.toBe("");
+    next.abort(new Error("enough"));
+    await expect(again).rejects.toThrow("enough");
+  });
+
+  it("tells line by line what its tools print, without credentials", async () => {
+    const builder = await builderWith({
+      npmCommand: ["/bin/sh", "-c", "echo one; echo https://me:secret@host/x >&2; printf three"],
+    });
+    const lines: string[] = [];
+    const onLine = (line: string): void => void lines.push(line);
+    await builder.prepare(request("typescript", "handler.run", WITH_MS), never, onLine);
+    expect(lines.toSorted()).toEqual(["https://***@host/x", "one", "three"]);
   });
 
   it("sees none of the platform's secrets", async () => {

@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { unsupported } from "./failures.ts";
 
 /** The variable that tells a compiled function where onnxruntime's shared library is. */
-export const ONNXRUNTIME = "HANZO_FN_ONNXRUNTIME";
+export const ONNXRUNTIME = "HANZO_ONNXRUNTIME";
 
 /** The library for this machine in a layer that holds `onnxruntime-node`. */
 export async function onnxruntimeLibrary(layer: string): Promise<string> {
