@@ -67,6 +67,10 @@ class Listener(socket.socket):
 
 
 def main() -> None:
+    """Takes the settings from the environment and serves until the process ends."""
+    for number in (signal.SIGTERM, signal.SIGINT):
+        # Until the loop takes them: there is nothing to drain yet.
+        signal.signal(number, lambda *_: os._exit(0))
     settings = take_settings(os.environ)
     try:
         listener = listen(settings)
