@@ -11,6 +11,7 @@ import {
   type UrlSigner,
 } from "@hanzo-fn/blobs";
 import { type Config, PlatformError } from "@hanzo-fn/contract";
+import { roomOn, withRoom } from "@hanzo-fn/gateway";
 import type { Clock } from "@hanzo-fn/lifecycle";
 import type { Store } from "@hanzo-fn/store";
 import type { Logger } from "@hanzo-fn/telemetry";
@@ -104,7 +105,8 @@ export async function openObjects(
     sign: (target, expiresAt) => createUrlSigner({ baseUrl: shown(), secret }).sign(target, expiresAt),
     verify: (method, url, now) => createUrlSigner({ baseUrl: own(), secret }).verify(method, url, now),
   };
-  const objects = await openDiskObjects({ clock }, { directory: dir.objects, signer });
+  const disk = await openDiskObjects({ clock }, { directory: dir.objects, signer });
+  const objects = withRoom(disk, roomOn(dir.objects));
   return { objects, signer, endpoints: () => [own(), shown()] };
 }
 

@@ -2,6 +2,7 @@ import { createHash, randomBytes } from "node:crypto";
 import { chmod, link, mkdir, open, readFile, rename, rm, stat, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { refuse } from "../refuse.ts";
+import { type Room, roomOn } from "../room.ts";
 import type { FoundModel, SourceFile } from "./source.ts";
 
 export interface ModelFile {
@@ -46,11 +47,15 @@ function explain(error: unknown): unknown {
 }
 
 /** Writes a file as it comes and hashes it. Throws where it ends early or goes on for too long. */
-async function download(file: SourceFile, path: string, signal: AbortSignal): Promise<ModelFile> {
+async function download(
+  file: SourceFile,
+  path: string,
+  { room, signal }: { readonly room: Room; readonly signal: AbortSignal },
+): Promise<ModelFile> {
   const hash = createHash("sha256");
   let size = 0;
   await using handle = await open(path, "wx", 0o444);
-  for await (const chunk of await file.open(signal)) {
+  for await (const chunk of room.within(await file.open(signal))) {
     signal.throwIfAborted();
     hash.update(chunk);
     size += chunk.length;
@@ -95,13 +100,14 @@ export async function openModelTrees(root: string): Promise<ModelTrees> {
     await mkdir(path, { recursive: true, mode });
     await chmod(path, mode);
   }
+  const room = roomOn(root);
   const indexFile = (place: string): string => join(places.index, hex(place));
   const fresh = (): string => join(places.incoming, randomBytes(12).toString("hex"));
 
   const takeFile = async (file: SourceFile, signal: AbortSignal): Promise<ModelFile> => {
     const temporary = fresh();
     try {
-      const taken = await download(file, temporary, signal);
+      const taken = await download(file, temporary, { room, signal });
       await chmod(temporary, 0o444);
       await link(temporary, join(places.blobs, taken.sha256)).catch(ignoreExisting);
       return taken;
