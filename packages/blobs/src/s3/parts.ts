@@ -12,7 +12,10 @@ export interface Part {
   readonly last: boolean;
 }
 
-/** At least one part; all but the last have the size of their place. */
+/**
+ * At least one part; all but the last have the size of their place. A part's bytes are good until the one after the
+ * next is asked for: two buffers take turns.
+ */
 export async function* inParts(
   source: AsyncIterable<Uint8Array> | Uint8Array,
   take: (chunk: Uint8Array) => void,
@@ -20,6 +23,7 @@ export async function* inParts(
 ): AsyncGenerator<Part, undefined> {
   let index = 0;
   let buffer = Buffer.alloc(0);
+  let spare = Buffer.alloc(0);
   let filled = 0;
   for await (const chunk of untilAborted(source instanceof Uint8Array ? [source] : source, signal)) {
     take(chunk);
@@ -29,7 +33,7 @@ export async function* inParts(
         yield { bytes: buffer, last: false };
         index++;
         filled = 0;
-        buffer = Buffer.alloc(0);
+        [buffer, spare] = [spare, buffer];
         continue;
       }
       const taken = Math.min(room, chunk.length - at);
