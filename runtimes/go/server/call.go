@@ -60,6 +60,7 @@ var _ core.Backend = (*call)(nil)
 // serveCall serves one call of the user's handler, from its head to the end of its answer.
 func (c *conn) serveCall(request *http1.Request) outcome {
 	s := c.server
+	s.bounded.Do(boundMemory)
 	call := &call{conn: c, server: s, request: request}
 	call.fill()
 	if s.draining.Load() {

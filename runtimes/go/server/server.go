@@ -24,7 +24,9 @@ type server struct {
 	// coldStart is the value of the header that the first answer carries.
 	coldStart string
 	warm      atomic.Bool
-	draining  atomic.Bool
+	// bounded: the platform has put the process into its group by the first call.
+	bounded  sync.Once
+	draining atomic.Bool
 	// active counts requests from their head to the end of their answer.
 	active atomic.Int64
 	quiet  chan struct{}
