@@ -43,7 +43,7 @@ interface PublicFunction {
 
 export function publicFunctions({ text }: RustFile): PublicFunction[] {
   const clean = code(text);
-  const pattern = /^pub\s+(async\s+)?fn\s+(\w+)\s*(?:<[^>]*>)?\s*(\([^{;]*)/gm;
+  const pattern = /^pub\s+(async\s+)?fn\s+(\w+)\s*(?:<[^(]*>)?\s*(\([^{;]*)/gm;
   return [...clean.matchAll(pattern)].map(({ 1: isAsync, 2: name = "", 3: signature = "", index }) => ({
     name,
     line: clean.slice(0, index).split("\n").length,
@@ -116,7 +116,7 @@ function siblings(files: readonly RustFile[], handler: string): string[] {
     .filter((name) => name !== undefined && !["lib", "main", "hanzo_fn_main", handler].includes(name));
   const isNamed = (name: string): boolean =>
     files.some(({ text }) => new RegExp(`\\b(?:crate|super)::(?:\\{[^}]*\\b)?${name}\\b`).test(text));
-  return names.filter((name): name is string => name !== undefined && isNamed(name));
+  return names.filter((name): name is string => name !== undefined && isNamed(name)).toSorted();
 }
 
 export interface RustMain {
