@@ -2,6 +2,7 @@ import { writeFileSync } from "node:fs";
 import { parseArgs } from "node:util";
 import { coldStartSuite } from "./cold-start.ts";
 import { deploySuite } from "./deploy.ts";
+import { devSuite } from "./dev.ts";
 import { footprintSuite } from "./footprint.ts";
 import { invokeSuite } from "./invoke.ts";
 import { loadAverage } from "./machine.ts";
@@ -9,7 +10,14 @@ import { routesSuite } from "./routes.ts";
 import type { Row, Suite, SuiteResult } from "./suite.ts";
 
 /** Sorted by name; a new suite is a file and a line here. */
-const SUITES: readonly Suite[] = [coldStartSuite, deploySuite, footprintSuite, invokeSuite, routesSuite];
+const SUITES: readonly Suite[] = [
+  coldStartSuite,
+  deploySuite,
+  devSuite,
+  footprintSuite,
+  invokeSuite,
+  routesSuite,
+];
 
 function usage(): string {
   const suites = SUITES.map(({ name, description }) => `  ${name.padEnd(12)} ${description}`);

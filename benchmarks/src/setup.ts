@@ -1,5 +1,7 @@
 import { execFileSync } from "node:child_process";
-import { mkdirSync } from "node:fs";
+import { mkdirSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { DEV_PEER_PACKAGES, DEV_PEERS } from "./dev-peers.ts";
 import { goBinary, PEERS_BUILT, PEERS_SOURCE } from "./peers.ts";
 
 /** Installs what the suites measure against: nginx, wrk and Go from the system's package manager. */
@@ -46,4 +48,11 @@ for (const name of ["hello", "reverse-proxy"] as const) {
   execFileSync("go", ["build", "-o", goBinary(name), `./${name}`], { cwd: PEERS_SOURCE, stdio: "inherit" });
   console.log(`built ${goBinary(name)}`);
 }
+// A package of its own: npm would install into the repository's workspaces otherwise.
+mkdirSync(DEV_PEERS.node, { recursive: true });
+writeFileSync(join(DEV_PEERS.node, "package.json"), '{"name": "dev-peers", "private": true}\n');
+const npm = ["install", "--no-workspaces", "--no-audit", "--no-fund", ...DEV_PEER_PACKAGES.node];
+execFileSync("npm", npm, { cwd: DEV_PEERS.node, stdio: "inherit" });
+const pip = ["-m", "pip", "install", "--quiet", "--target", DEV_PEERS.python, ...DEV_PEER_PACKAGES.python];
+execFileSync("python3", pip, { stdio: "inherit" });
 console.log("ready: npm run bench -- invoke");
