@@ -95,6 +95,15 @@ export class Server implements AsyncDisposable {
     return state;
   }
 
+  /** Resolves when the code of a specialised boot has loaded. */
+  async loaded(): Promise<void> {
+    const limit = performance.now() + BOOT_LIMIT_MS;
+    while ((await this.call({ path: "/.hanzo/ready" })).status !== 200) {
+      if (performance.now() > limit) throw new Error(`the code did not load: ${this.out.text()}`);
+      await delay(BOOT_POLL_MS);
+    }
+  }
+
   async [Symbol.asyncDispose](): Promise<void> {
     this.child.kill("SIGKILL");
     await this.#remove(this.directory);

@@ -37,6 +37,7 @@ export function bootSuite(language: Language): void {
         order: IDENTITY,
       });
       await server.out.saying("while loading");
+      await server.loaded();
       const answer = await server.call({ path: "/descriptor" });
       expect([answer.status, answer.headers["x-function-instance"]]).toEqual([200, "i"]);
       expect((await server.specialise()).status).toBe(409);
