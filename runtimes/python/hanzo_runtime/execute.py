@@ -23,8 +23,10 @@ from hanzo.functions.context import AsyncContext, Context
 from hanzo.functions.errors import BodyError
 from hanzo.functions.logger import Logger
 
+from .ahead import Ahead
+from .answering import PIECE
 from .calls import Call
-from .connection import PIECE, Connection
+from .connection import Connection
 from .errors import error_body
 from .http1 import Refused
 from .incoming import AsyncIncoming, BlockingIncoming, Incoming
@@ -36,8 +38,6 @@ from .workers import Job, Workers, job_here
 
 # Bodies beyond this are parsed on a worker thread, so that the loop goes on.
 _PARSE_HERE = 256 * 1024
-# What a worker thread may produce ahead of the socket.
-_MAX_AHEAD = 256 * 1024
 
 
 class Executor:
@@ -315,7 +315,7 @@ class Executor:
 
     def _pump(self, call: Call, stream: Stream) -> None:
         """Sends the pieces of a synchronous source from a worker thread."""
-        ahead = _Ahead(call)
+        ahead = Ahead(call)
         begun = False
         source = stream.source
         try:
@@ -430,49 +430,6 @@ class Executor:
         if call.partials:
             self._capture.end(call)
         self.release(call)
-
-
-class _Ahead:
-    """Holds a worker thread back while the client reads more slowly than it writes."""
-
-    def __init__(self, call: Call) -> None:
-        self._call = call
-        # One number is written by the worker's thread only, the other by the loop's.
-        self._produced = 0
-        self._written = 0
-
-    def write(self, data: bytes) -> None:
-        self._call.connection.write_piece(self._call, data)
-        self._wrote(data)
-
-    def begin(self, begin: Callable[..., None], stream: Stream, piece: Any, data: bytes) -> None:
-        begin(self._call, stream, piece, data)
-        self._wrote(data)
-
-    def _wrote(self, data: bytes) -> None:
-        self._written += len(data)
-        if not self._call.connection.write_paused:
-            self._call.connection.open_gate()
-
-    def wait(self, size: int) -> None:
-        self._produced += size
-        if self._must_wait():
-            job = job_here()
-            assert job is not None
-            # Cancelling opens the gate; what was raised meanwhile is met as the shield is lowered.
-            job.shielded = True
-            gate = self._call.connection.make_gate()
-            while self._must_wait():
-                gate.clear()
-                if self._must_wait():
-                    gate.wait()
-            job.lower_shield()
-
-    def _must_wait(self) -> bool:
-        call = self._call
-        if call.cancelled is not None or call.connection.gone:
-            return False
-        return call.connection.write_paused or self._produced - self._written > _MAX_AHEAD
 
 
 async def _nothing() -> bytes:

@@ -106,8 +106,11 @@ class Context:
     ``{"body": text}`` or ``{"body": base64, "encoding": "base64"}``; of a CloudEvent its data; of a batch the list of
     the items' data; None for a handler that takes the body as a stream."""
     headers: Headers
+    """The header fields of the request, by case-insensitive name."""
     trigger: TriggerInfo
+    """What caused the call."""
     log: Logger
+    """Writes to the log, with the request id of this call."""
     body: bytes
     """The body as the client sent it; empty for a handler that takes it as a stream."""
     event: Event | None
@@ -115,14 +118,19 @@ class Context:
     batch: list[BatchItem] | None
     """The items, where the call is a batch, else None."""
     method: str
+    """The method of the request, in capitals."""
     path: str
     """The path as the client sent it, percent-encoding included, without the query."""
     query: Query
     """Decoded query parameters; a repeated name gives a list."""
     request_id: str
+    """Correlates the call's lines in the log, here and in whatever it calls."""
     function: str
+    """The function's name."""
     revision: str
+    """The revision of the function that runs."""
     org: str
+    """The organisation that the function belongs to."""
 
     def __init__(
         self,

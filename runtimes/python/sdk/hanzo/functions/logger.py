@@ -27,12 +27,15 @@ class Logger:
         self._emit = emit
 
     def debug(self, msg: object, fields: Mapping[str, Any] | None = None, **more: Any) -> None:
+        """One line of level ``debug``; ``fields`` and keyword arguments become its fields."""
         self._emit("debug", str(msg), _merge(fields, more))
 
     def info(self, msg: object, fields: Mapping[str, Any] | None = None, **more: Any) -> None:
+        """One line of level ``info``; ``fields`` and keyword arguments become its fields."""
         self._emit("info", str(msg), _merge(fields, more))
 
     def warn(self, msg: object, fields: Mapping[str, Any] | None = None, **more: Any) -> None:
+        """One line of level ``warn``; ``fields`` and keyword arguments become its fields."""
         self._emit("warn", str(msg), _merge(fields, more))
 
     def warning(self, msg: object, fields: Mapping[str, Any] | None = None, **more: Any) -> None:
@@ -40,6 +43,7 @@ class Logger:
         self._emit("warn", str(msg), _merge(fields, more))
 
     def error(self, msg: object, fields: Mapping[str, Any] | None = None, **more: Any) -> None:
+        """One line of level ``error``; ``fields`` and keyword arguments become its fields."""
         self._emit("error", str(msg), _merge(fields, more))
 
     def exception(self, msg: object, fields: Mapping[str, Any] | None = None, **more: Any) -> None:
