@@ -1,9 +1,13 @@
-import { execFileSync } from "node:child_process";
+import { execFileSync, spawn } from "node:child_process";
 import { once } from "node:events";
 import { readdir, readFile } from "node:fs/promises";
-import { createServer } from "node:net";
+import { connect, createServer } from "node:net";
+import { delimiter, join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
+import { freePort, tempDir } from "@hanzo-fn/testkit";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { REPOSITORY } from "./support/platform.ts";
+import { hasTool } from "./support/tools.ts";
 import { devCache, type DevLine, manifestOf, startDev, type TestDev } from "./support/dev.ts";
 
 /** The same function in the languages that are loaded: answers its version; `/slow` waits, `/crash` and `/throw` do so. */
@@ -42,6 +46,8 @@ def handle(ctx):
     failing: 'raise RuntimeError("fails while loading")\n',
   },
 } as const;
+
+const BIN = join(REPOSITORY, "node_modules", ".bin");
 
 type Language = keyof typeof SOURCES;
 const LANGUAGES = Object.keys(SOURCES) as Language[];
@@ -100,7 +106,10 @@ describe.each(LANGUAGES)("dev of a %s function", (language) => {
     for (let i = 2; i <= 25; i++) {
       await dev.save(file, code(String(i)));
       const answer = await dev.call();
-      expect([answer.status, answer.text]).toEqual([200, expect.stringMatching(new RegExp(`"version": ?"${i}"`))]);
+      expect([answer.status, answer.text]).toEqual([
+        200,
+        expect.stringMatching(new RegExp(`"version": ?"${i}"`)),
+      ]);
     }
   });
 
@@ -243,6 +252,112 @@ describe.each(LANGUAGES)("dev of a %s function", (language) => {
   });
 });
 
+/** Compiled: the first build makes the SDK as well. */
+const COMPILED = {
+  go: {
+    tool: "go",
+    file: "handler.go",
+    files: {
+      "function.yaml": manifestOf("go", "Handle"),
+      "go.mod": "module tried\n\ngo 1.22\n\nrequire github.com/hanzoai/functions/sdk v0.0.0\n",
+    },
+    code: (version: string) => `package function
+
+import (
+	"os"
+	"time"
+
+	"github.com/hanzoai/functions/sdk"
+)
+
+func Handle(ctx *sdk.Context) *sdk.Response {
+	if ctx.Path == "/slow" {
+		time.Sleep(9 * time.Second)
+	}
+	if ctx.Path == "/panic" {
+		panic("thrown on purpose")
+	}
+	return sdk.OK(map[string]any{"version": "${version}", "greeting": os.Getenv("GREETING")})
+}
+`,
+    broken: "package function\n\nfunc Handle() { return undeclared }\n",
+    brokenLine: 3,
+  },
+  rust: {
+    tool: "cargo",
+    file: "src/handler.rs",
+    files: {
+      "function.yaml": manifestOf("rust", "handler::handle"),
+      "Cargo.toml":
+        '[package]\nname = "tried"\nversion = "0.1.0"\nedition = "2021"\n\n[dependencies]\nhanzo_functions = "0.1"\nserde_json = "1"\n',
+      "src/lib.rs": "pub mod handler;\n",
+    },
+    code: (version: string) => `use hanzo_functions::{Context, Response, Result};
+
+pub async fn handle(ctx: Context) -> Result<Response> {
+    if ctx.path() == "/slow" {
+        std::thread::sleep(std::time::Duration::from_secs(9));
+    }
+    if ctx.path() == "/panic" {
+        panic!("thrown on purpose");
+    }
+    let greeting = std::env::var("GREETING").unwrap_or_default();
+    Ok(Response::ok(serde_json::json!({ "version": "${version}", "greeting": greeting })))
+}
+`,
+    broken:
+      "use hanzo_functions::{Context, Response, Result};\n\npub async fn handle(_: Context) -> Result<Response> { undeclared }\n",
+    brokenLine: 3,
+  },
+} as const;
+
+test.for(Object.keys(COMPILED) as (keyof typeof COMPILED)[])(
+  "dev of a %s function: saves, requests in flight, what does not compile, a panic, variables",
+  { timeout: 420_000 },
+  async (language, ctx) => {
+    const { tool, file, files, code, broken, brokenLine } = COMPILED[language];
+    if (!(await hasTool(tool))) ctx.skip(`${tool} is not installed`);
+    await using dev = await startDev(cache.path, { files: { ...files, [file]: code("1") } });
+    expect(versionOf((await dev.call()).text)).toBe("1");
+    const slow = dev.call("/slow");
+    await dev.save(file, code("2"));
+    await dev.save(file, code("3"));
+    expect(versionOf((await dev.call()).text)).toBe("3");
+    expect([(await slow).status, versionOf((await slow).text)]).toEqual([200, "1"]);
+
+    const panicked = await dev.call("/panic");
+    expect([panicked.status, JSON.parse(panicked.text)]).toEqual([
+      500,
+      expect.objectContaining({ error: "handler_error" }),
+    ]);
+    const line = await dev.waitFor(({ event, level }) => event === "log" && level === "error");
+    expect(line["msg"]).toContain("thrown on purpose");
+    expect(line["msg"]).toContain(file);
+
+    const from = dev.lines.length;
+    await dev.save(file, broken);
+    for (let i = 0; i < 2; i++) {
+      const answer = await dev.call();
+      expect([answer.status, JSON.parse(answer.text)]).toEqual([
+        422,
+        expect.objectContaining({
+          error: "build_failed",
+          details: expect.arrayContaining([
+            expect.objectContaining({ path: file, line: brokenLine }),
+          ]) as unknown,
+        }),
+      ]);
+    }
+    expect(dev.lines.slice(from).filter(({ event }) => event === "failed")).toHaveLength(1);
+    await dev.save(".env", "GREETING=hello\n");
+    await dev.save(file, code("4"));
+    expect(JSON.parse((await dev.call()).text)).toEqual({ version: "4", greeting: "hello" });
+    dev.press("q");
+    expect(await dev.ended).toBe(0);
+    expect(await leftIn(dev.temp)).toEqual([]);
+  },
+);
+
 test("a taken port: who holds it, and another one", async () => {
   const server = createServer().listen(0, "127.0.0.1");
   await once(server, "listening");
@@ -355,11 +470,7 @@ test("ctx.kv outlives dev, ctx.storage is on the disk, ctx.publish shows its mes
 });
 
 test("--inspect: Node's inspector listens, and moves to the new code after a save", async () => {
-  const probe = createServer().listen(0, "127.0.0.1");
-  await once(probe, "listening");
-  const { port } = probe.address() as { port: number };
-  probe.close();
-  await once(probe, "close");
+  const port = await freePort();
   await using dev = await start("typescript", { args: [`--inspect=${port}`] });
   await dev.call();
   const target = async (): Promise<string | undefined> => {
@@ -373,6 +484,40 @@ test("--inspect: Node's inspector listens, and moves to the new code after a sav
   expect(versionOf((await dev.call()).text)).toBe("2");
   await expect.poll(target, { timeout: 5000 }).not.toBe(before);
   await expect.poll(target, { timeout: 5000 }).toEqual(expect.any(String));
+});
+
+test("--inspect for Python: debugpy listens where it is installed, and else a sentence says what to install", async () => {
+  const port = await freePort();
+  await using dev = await start("python", { args: [`--inspect=${port}`] });
+  const answer = await dev.call();
+  if (answer.status === 422) {
+    expect(JSON.parse(answer.text)).toMatchObject({
+      error: "unsupported",
+      msg: expect.stringMatching(/^debugpy is not installed for /) as string,
+      next: expect.stringMatching(/ -m pip install debugpy$/) as string,
+    });
+    return;
+  }
+  expect(versionOf(answer.text)).toBe("1");
+  await dev.save("handler.py", SOURCES.python.code("2"));
+  expect(versionOf((await dev.call()).text)).toBe("2");
+  const socket = connect({ host: "127.0.0.1", port });
+  // The adapter greets whoever attaches.
+  const [greeting] = (await once(socket, "data")) as [Buffer];
+  socket.destroy();
+  expect(greeting.toString("utf8")).toContain("Content-Length:");
+});
+
+test("a folder without a function is wrong usage, with what makes one", async () => {
+  await using home = await tempDir("hfn-dev-empty-");
+  const child = spawn("hanzo-fn", ["dev", "--source", home.path], {
+    env: { ...process.env, PATH: [BIN, process.env["PATH"] ?? ""].join(delimiter) },
+    stdio: ["ignore", "ignore", "pipe"],
+  });
+  let errors = "";
+  child.stderr.on("data", (chunk: Buffer) => (errors += chunk.toString("utf8")));
+  expect(await once(child, "close")).toEqual([2, null]);
+  expect(errors).toMatch(/there is no function\.yaml in .*; hanzo-fn init makes a function/);
 });
 
 test("a stack names the author's own files and lines, not those of what was built", async () => {

@@ -1,8 +1,10 @@
-import { resolve } from "node:path";
+import { stat } from "node:fs/promises";
+import { join, resolve } from "node:path";
 import { type Command, EXIT, type Invocation, UsageError } from "../command.ts";
 import { createActions } from "../dev/actions.ts";
 import { DEFAULT_DEBUG_PORT } from "../dev/debugger.ts";
 import { cacheFolder, sourceFolder } from "../dev/folders.ts";
+import { MANIFEST_FILE } from "../dev/function-settings.ts";
 import { readKeys } from "../dev/keys.ts";
 import { type DevServer, serveDev } from "../dev/serve-dev.ts";
 import { createShow } from "../dev/show.ts";
@@ -56,6 +58,8 @@ export const dev: Command = {
     "platform. A request that comes after a save is served by the new code; one that runs ends on the old. What does\n" +
     "not build or load is shown with its place, and answered to requests until the next save.\n" +
     "Variables come from function.yaml and .env, secrets from .secrets.env; deploys leave both files out.\n" +
+    "ctx.kv and ctx.storage keep what they hold in .hanzo (KV_URL: there), ctx.publish shows its messages (NATS_URL and\n" +
+    "KAFKA_BROKERS: sends them), ctx.model looks into --models.\n" +
     'example.json holds the data of example requests: {"http": {"data": {"name": "Ada"}}}, by trigger type.',
   args: [],
   flags: [
@@ -104,6 +108,9 @@ export const dev: Command = {
     const { flags, env, cwd, output, signal } = invocation;
     const models = flags.text("models");
     const root = await sourceFolder(invocation);
+    if (!(await stat(join(root, MANIFEST_FILE)).catch(() => undefined))?.isFile()) {
+      throw new UsageError(`there is no ${MANIFEST_FILE} in ${root}; hanzo-fn init makes a function`);
+    }
     const show = createShow(output, root);
     const inspect = flags.text("inspect");
     const debugPort = inspect === undefined ? undefined : portOf("inspect", inspect);
