@@ -6,6 +6,7 @@ import {
   type IncomingMessage,
 } from "node:http";
 import { connect, type Socket } from "node:net";
+import { setTimeout as delay } from "node:timers/promises";
 
 export interface Request {
   readonly method?: string | undefined;
@@ -27,6 +28,7 @@ export interface Answer {
 }
 
 const LIMIT_MS = 20_000;
+const QUIET_MS = 300;
 
 /** Sends a request; resolves with its answer as soon as the head is there. */
 export function open(socketPath: string, request: Request): Promise<IncomingMessage> {
@@ -93,6 +95,17 @@ function parse(text: string): unknown {
     return JSON.parse(text);
   } catch {
     return undefined;
+  }
+}
+
+/** The bytes that have left this process once the other side takes no more for a while. */
+export async function takenUntilStalled(socket: Socket): Promise<number> {
+  let taken = -1;
+  for (;;) {
+    const now = socket.bytesWritten - socket.writableLength;
+    if (now === taken) return now;
+    taken = now;
+    await delay(QUIET_MS);
   }
 }
 

@@ -3,7 +3,7 @@ import { Readable } from "node:stream";
 import { pipeline } from "node:stream/promises";
 import { setTimeout as delay } from "node:timers/promises";
 import { afterAll, beforeAll, expect, it } from "vitest";
-import { open, openStream, Wire } from "../client.ts";
+import { open, openStream, takenUntilStalled, Wire } from "../client.ts";
 import type { Language } from "../languages.ts";
 import { growthDuring } from "../memory.ts";
 import { ready, type Server } from "../server.ts";
@@ -41,13 +41,7 @@ async function measure(source: AsyncIterable<Buffer>): Promise<{ size: number; s
 /** Writes until the other side takes no more for a while; the bytes that left this process. */
 async function writeUntilStalled(wire: Wire, mib: number): Promise<number> {
   for (const piece of pieces(mib)) wire.socket.write(piece);
-  let taken = -1;
-  for (;;) {
-    const now = wire.socket.bytesWritten - wire.socket.writableLength;
-    if (now === taken) return now;
-    taken = now;
-    await delay(QUIET_MS);
-  }
+  return takenUntilStalled(wire.socket);
 }
 
 export function bodiesSuite(language: Language): void {

@@ -51,6 +51,31 @@ export function cancelSuite(language: Language): void {
       expect((await server.call({ path: "/seen" })).json).toEqual([language.cancelled.gone]);
     });
 
+    it("forgets a waiting call whose caller goes away", async () => {
+      await using server = await ready(language, "gate", { concurrency: 1 });
+      const file = join(server.directory, "open");
+      const send = (n: number): Wire => {
+        const body = JSON.stringify({ n, file });
+        const wire = new Wire(server.socket);
+        wire.send(
+          `POST / HTTP/1.1\r\nHost: f\r\nContent-Type: application/json\r\nContent-Length: ${body.length}\r\n\r\n${body}`,
+        );
+        return wire;
+      };
+      const first = send(1);
+      await server.out.saying("started 1");
+      const second = send(2);
+      await server.state();
+      second.close();
+      const third = send(3);
+      await server.state();
+      await writeFile(file, "");
+      await third.until("the third answer", (received) => received.includes("most"));
+      first.close();
+      third.close();
+      expect(server.out.all.map(({ msg }) => msg)).not.toContain("started 2");
+    });
+
     it("cancels a stream when the caller goes away, and cuts it at the deadline", async () => {
       await using server = await ready(language, "cancel");
       const wire = new Wire(server.socket);

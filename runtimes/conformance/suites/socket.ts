@@ -1,12 +1,15 @@
 import { once } from "node:events";
 import { afterAll, beforeAll, expect, it } from "vitest";
-import { Wire } from "../client.ts";
+import { takenUntilStalled, Wire } from "../client.ts";
 import type { Language } from "../languages.ts";
 import { ready, type Server } from "../server.ts";
 import { closePayload, OP, RawSocket, tcpDoor } from "../websocket.ts";
 import { suite } from "./suite.ts";
 
-const LIMIT = 16 * 1024 * 1024;
+const MIB = 1024 * 1024;
+const LIMIT = 16 * MIB;
+/** One message of the largest size, what may wait beside it, and what sockets hold on both sides. */
+const HELD_MIB = 20;
 
 /** Frames that a server must refuse, and the code it closes with (RFC 6455, section 7.4.1). */
 const violations: ReadonlyArray<readonly [name: string, send: (raw: RawSocket) => void, code: number]> = [
@@ -159,6 +162,14 @@ export function socketSuite(language: Language): void {
       const raw = await opened("/twice");
       expect(String((await raw.frame()).payload)).toBe("refused");
       expect(await raw.closed()).toMatchObject({ code: 1000 });
+    });
+
+    it("holds a client up whose messages the handler does not receive", async () => {
+      const raw = await opened("/wait");
+      await raw.frame();
+      for (let i = 0; i < 64; i++) raw.send(OP.binary, Buffer.alloc(MIB));
+      expect(await takenUntilStalled(raw.socket)).toBeLessThan(HELD_MIB * MIB);
+      raw.destroy();
     });
 
     it("cancels the handler when the client goes away without a close", async () => {
