@@ -17,10 +17,11 @@ from typing import Any
 from hanzo.functions._answers import BadAnswer, Stream, Unserialisable, Whole, encode
 from hanzo.functions._gateway import Host
 from hanzo.functions._handler import Handler
-from hanzo.functions._payload import fill, parse_query
+from hanzo.functions._payload import fill, make_trigger, parse_query
 from hanzo.functions.body import AsyncBody, Body
 from hanzo.functions.context import AsyncContext, Context
 from hanzo.functions.errors import BodyError
+from hanzo.functions.headers import Headers
 from hanzo.functions.logger import Logger
 
 from .ahead import Ahead
@@ -140,6 +141,8 @@ class Executor:
         request = call.request
         context = (AsyncContext if self.entry.is_async else Context)(
             None,
+            headers=Headers._of_lower(request.headers),
+            trigger=make_trigger(request.headers, call.path),
             log=Logger(emit),
             method=request.method,
             path=call.path,

@@ -20,7 +20,6 @@ from .event import (
     open_event_batch,
     open_platform_batch,
 )
-from .headers import Headers
 
 _BOM = b"\xef\xbb\xbf"
 _ENVELOPES = frozenset((STRUCTURED, BATCH, PLATFORM_BATCH))
@@ -92,13 +91,10 @@ def make_trigger(headers: dict[str, str], path: str) -> TriggerInfo:
 
 
 def fill(context: Context, headers: dict[str, str], body: bytes, streamed: bool) -> None:
-    """Sets headers, trigger, data, event and batch; the method, path and query are there already. Raises Refused."""
-    context.headers = Headers._of_lower(headers)
-    context.trigger = make_trigger(headers, context.path)
-    context.event = event_of_headers(headers) if "ce-specversion" in headers else None
-    context.batch = None
+    """Sets data, event and batch by the headers (lower case) and the body. Raises Refused."""
+    if "ce-specversion" in headers:
+        context.event = event_of_headers(headers)
     if streamed:
-        context.data, context.body = None, b""
         return
     context.body = body
     content_type = headers.get("content-type")

@@ -28,7 +28,7 @@ from ._gateway import Host
 from ._handler import Handler
 from ._http1 import Refused
 from ._memory import MemoryGateway, MemorySocket
-from ._payload import fill, parse_query
+from ._payload import fill, make_trigger, parse_query
 from .body import AsyncBody, Body
 from .context import AsyncContext, Context
 from .event import PLATFORM_BATCH, STRUCTURED
@@ -184,6 +184,8 @@ def make_context(
         fields.setdefault("content-type", content_type)
     context = _made(
         None,
+        headers=Headers(fields),
+        trigger=make_trigger(fields, path),
         log=log,
         method=method or ("POST" if raw or body is not None else "GET"),
         path=path,
