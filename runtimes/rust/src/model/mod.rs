@@ -1,6 +1,8 @@
 //! Models: `runtimes/models.md`.
 
 mod find;
+#[cfg(feature = "model")]
+mod loader;
 
 use std::collections::HashMap;
 use std::fmt;
@@ -198,7 +200,11 @@ fn owned<S: Into<String>>(texts: impl IntoIterator<Item = S>) -> Vec<String> {
     texts.into_iter().map(Into::into).collect()
 }
 
-/// Reads a model directory.
+#[cfg(feature = "model")]
+use self::loader::load;
+
+/// Says how a loader is had.
+#[cfg(not(feature = "model"))]
 fn load(path: &Path, name: &str) -> Result<Arc<dyn Inference>, ModelError> {
     let path = path.display();
     let message = format!(
