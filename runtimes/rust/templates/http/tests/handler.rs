@@ -1,8 +1,9 @@
 //! Unit tests of {{name}}: hanzo-fn test.
 
 use hanzo_functions::testing::{block_on, Call, TestPlatform};
-use {{crate}}::handler::hello;
 use serde_json::json;
+
+use {{crate}}::handler::hello;
 
 #[test]
 fn greets_by_name() {

@@ -4,15 +4,19 @@ use std::env;
 
 use hanzo_functions::testing::{block_on, Call, TestPlatform};
 use hanzo_functions::{Inference, ModelError};
-use {{crate}}::handler::embed;
 use serde_json::json;
+
+use {{crate}}::handler::embed;
 
 /// Stands in for the model: no file is read.
 struct FakeModel;
 
 impl Inference for FakeModel {
     fn encode(&self, texts: &[String], _batch_size: usize) -> Result<Vec<Vec<f32>>, ModelError> {
-        Ok(texts.iter().map(|text| vec![text.len() as f32, 0.5]).collect())
+        Ok(texts
+            .iter()
+            .map(|text| vec![text.len() as f32, 0.5])
+            .collect())
     }
 }
 
@@ -22,7 +26,10 @@ fn answers_the_embedding_of_the_text() {
     let platform = TestPlatform::new().with_model("test-model", FakeModel);
     let answer = block_on(platform.invoke(embed, Call::json(json!({ "text": "bread" })))).unwrap();
     assert_eq!(answer.status, 200);
-    assert_eq!(answer.json().unwrap(), json!({ "embedding": [5.0, 0.5], "dimensions": 2 }));
+    assert_eq!(
+        answer.json().unwrap(),
+        json!({ "embedding": [5.0, 0.5], "dimensions": 2 })
+    );
 }
 
 #[test]
