@@ -1,7 +1,9 @@
-use std::sync::{Arc, Mutex, PoisonError};
+use std::borrow::Cow;
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
+use hyper::{Method, Uri};
 
 use crate::batch::Item;
 use crate::cancel::Cancelled;
@@ -10,6 +12,7 @@ use crate::event::Event;
 use crate::headers::Headers;
 use crate::log::Log;
 use crate::services::Shared;
+use crate::text::time;
 use crate::websocket::Offer;
 
 /// What called the function.
@@ -26,6 +29,21 @@ pub struct Trigger {
     pub timestamp: String,
     /// 1 for the first delivery.
     pub attempt: u32,
+}
+
+impl Trigger {
+    /// What the headers say, and what is usual where they do not.
+    pub(crate) fn of(headers: &Headers, path: &str) -> Self {
+        let text = |name: &str| headers.filled(name).map(Cow::into_owned);
+        let attempt = text("x-function-attempt").and_then(|text| text.parse().ok());
+        Self {
+            kind: text("x-function-trigger").unwrap_or_else(|| "http".to_owned()),
+            source: text("x-function-trigger-source").unwrap_or_else(|| path.to_owned()),
+            id: text("x-function-trigger-id").unwrap_or_default(),
+            timestamp: text("x-function-trigger-timestamp").unwrap_or_else(time::now),
+            attempt: attempt.filter(|n| *n > 0).unwrap_or(1),
+        }
+    }
 }
 
 /// Which function an instance runs.
@@ -49,11 +67,12 @@ pub struct Context {
 pub(crate) struct Inner {
     pub(crate) data: Data,
     pub(crate) headers: Headers,
-    pub(crate) trigger: Trigger,
+    /// Made when it is asked for: few handlers do.
+    pub(crate) trigger: OnceLock<Trigger>,
     pub(crate) log: Log,
     pub(crate) body: Bytes,
-    pub(crate) method: String,
-    pub(crate) path: String,
+    pub(crate) method: Method,
+    pub(crate) uri: Uri,
     pub(crate) query: Query,
     pub(crate) request_id: Arc<str>,
     pub(crate) identity: Arc<Identity>,
@@ -80,7 +99,10 @@ impl Context {
 
     /// What called the function.
     pub fn trigger(&self) -> &Trigger {
-        &self.inner.trigger
+        let inner = &self.inner;
+        inner
+            .trigger
+            .get_or_init(|| Trigger::of(&inner.headers, inner.uri.path()))
     }
 
     /// Lines of the function's log; they carry the request id.
@@ -95,12 +117,12 @@ impl Context {
 
     /// The method: `POST`.
     pub fn method(&self) -> &str {
-        &self.inner.method
+        self.inner.method.as_str()
     }
 
     /// The path as sent, percent-encoding included, without the query.
     pub fn path(&self) -> &str {
-        &self.inner.path
+        self.inner.uri.path()
     }
 
     /// The query, decoded.

@@ -3,6 +3,7 @@ use serde_json::{Map, Value};
 
 use crate::data::{media_type, parse_body, parse_json};
 use crate::headers::Headers;
+use crate::names;
 use crate::text::{base64, ids, percent, time};
 
 /// The media type of one event in structured mode.
@@ -43,7 +44,7 @@ impl Event {
 
     /// The event that the headers of binary mode describe.
     pub(crate) fn from_headers(headers: &Headers) -> Option<Self> {
-        if headers.get("ce-specversion")? != "1.0" {
+        if !headers.has(&names::SPECVERSION) || headers.get("ce-specversion")? != "1.0" {
             return None;
         }
         let mut attributes: Map<String, Value> = headers

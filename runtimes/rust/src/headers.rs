@@ -1,6 +1,6 @@
 use std::borrow::Cow;
 
-use hyper::header::{HeaderMap, HeaderValue, COOKIE};
+use hyper::header::{HeaderMap, HeaderName, HeaderValue, COOKIE};
 
 /// The headers of a request, by name without regard to case.
 #[derive(Clone, Debug, Default)]
@@ -37,6 +37,11 @@ impl Headers {
         self.0
             .keys()
             .filter_map(|name| Some((name.as_str(), self.get(name.as_str())?)))
+    }
+
+    /// Whether there is a header of a name that is parsed already.
+    pub(crate) fn has(&self, name: &HeaderName) -> bool {
+        self.0.contains_key(name)
     }
 
     /// The value where it is there and not empty.

@@ -14,6 +14,7 @@ mod headers;
 mod kv;
 mod log;
 mod model;
+mod names;
 mod response;
 mod server;
 mod services;

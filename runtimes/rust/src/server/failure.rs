@@ -7,6 +7,7 @@ use serde_json::{json, Value};
 
 use super::reply::Head;
 use crate::context::Identity;
+use crate::names;
 
 /// The errors that the server itself answers with.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -67,7 +68,7 @@ pub(crate) fn failure(code: Code, msg: &str, request_id: &str, identity: &Identi
     );
     let mut headers = HeaderMap::new();
     headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
-    headers.insert("x-function-error", HeaderValue::from_static(code.name()));
+    headers.insert(names::ERROR, HeaderValue::from_static(code.name()));
     let status = code.status();
     (Head { status, headers }, Bytes::from(body))
 }

@@ -1,6 +1,8 @@
 //! The connection's half of a call.
 
+use std::future::Future;
 use std::sync::Arc;
+use std::task::Poll;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
@@ -8,34 +10,28 @@ use hyper::body::Incoming;
 use hyper::header::{HeaderMap, HeaderValue, CONNECTION, UPGRADE};
 use hyper::{Request, Response, StatusCode};
 use tokio::sync::oneshot;
-use tokio::time::timeout_at;
 
 use super::failure::{failure, Code};
+use super::guard::{Guard, Watched};
 use super::outgoing::Outgoing;
 use super::prepare::{prepare, Asked, Refused};
 use super::reply::{Head, Reply};
 use super::request;
 use super::run;
 use super::shared::Call;
-use super::Server;
+use super::{Door, Server};
 use crate::body::Progress;
 use crate::cancel::CancelReason;
 use crate::headers::Headers;
 use crate::log::Log;
-use crate::websocket::{offer, Offer, Ties};
-
-const COLD_START: &str = "x-function-cold-start";
-const DURATION: &str = "x-function-duration-ms";
-const INSTANCE: &str = "x-function-instance";
+use crate::names;
+use crate::websocket::{offer, Offer};
 
 /// When the handler began, once it has.
 type Began = Option<Instant>;
 
-pub(crate) async fn invoke(
-    server: Arc<Server>,
-    mut request: Request<Incoming>,
-    ties: Ties,
-) -> Response<Outgoing> {
+pub(crate) async fn invoke(door: &Door, mut request: Request<Incoming>) -> Response<Outgoing> {
+    let server = &door.server;
     let offered = offer(&mut request);
     let (mut parts, incoming) = request.into_parts();
     let headers = Headers::from(std::mem::take(&mut parts.headers));
@@ -55,12 +51,12 @@ pub(crate) async fn invoke(
             upgrade,
             key,
             call: Arc::clone(&call),
-            ties,
+            ties: door.ties.clone(),
         }),
         progress: progress.clone(),
     };
     let mut began = None;
-    match answer(&server, &call, asked, incoming, late, &mut began).await {
+    match answer(server, &call, asked, incoming, late, &mut began).await {
         Ok(response) => response,
         Err(Refused(code, msg)) => {
             let (mut head, body) = failure(code, &msg, &request_id, &server.identity);
@@ -88,8 +84,12 @@ async fn answer(
         over: false,
     };
     let progress = asked.progress.clone();
-    let prepared = timeout_at(call.deadline.into(), prepare(server, call, asked, incoming)).await;
-    let Ok(ready) = prepared else {
+    let mut deadline = Deadline {
+        guard: &server.guard,
+        call,
+        watched: None,
+    };
+    let Some(ready) = deadline.limit(prepare(server, call, asked, incoming)).await else {
         waiting.over = true;
         return Err(late.refusal());
     };
@@ -98,25 +98,55 @@ async fn answer(
     call.begin(ready.turn, sender);
     *began = Some(Instant::now());
     run::start(Arc::clone(server), Arc::clone(call), ready.context, ready.body);
-    let reply = timeout_at(call.deadline.into(), receiver).await;
+    let reply = deadline.limit(receiver).await;
     waiting.over = true;
     match reply {
         // It computed through its deadline, and answers at last.
-        Ok(Ok(Reply::Whole(..) | Reply::Head(_) | Reply::Stream(..))) if Instant::now() >= call.deadline => {
+        Some(Ok(Reply::Whole(..) | Reply::Head(_) | Reply::Stream(..)))
+            if Instant::now() >= call.deadline =>
+        {
             call.cancel(CancelReason::DeadlineExceeded);
             Err(late.refusal())
         }
-        Ok(Ok(Reply::Failed(code, msg))) => Err(Refused(code, msg)),
-        Ok(Ok(reply)) => Ok(server.finish(reply, call, late, *began)),
-        Ok(Err(_)) => {
+        Some(Ok(Reply::Failed(code, msg))) => Err(Refused(code, msg)),
+        Some(Ok(reply)) => Ok(server.finish(reply, call, late, *began)),
+        Some(Err(_)) => {
             let msg = "the handler ended without an answer".to_owned();
             Err(Refused(Code::HandlerError, msg))
         }
-        Err(_) => {
+        None => {
             progress.abandon();
             call.cancel(CancelReason::DeadlineExceeded);
             Err(late.refusal())
         }
+    }
+}
+
+/// The deadline of a call, watched once something has to wait.
+struct Deadline<'a> {
+    guard: &'a Guard,
+    call: &'a Arc<Call>,
+    watched: Option<Watched<'a>>,
+}
+
+impl Deadline<'_> {
+    /// The outcome of a future; `None` where the deadline passes first.
+    async fn limit<F: Future>(&mut self, future: F) -> Option<F::Output> {
+        let mut future = std::pin::pin!(future);
+        std::future::poll_fn(|context| {
+            if let Poll::Ready(outcome) = future.as_mut().poll(context) {
+                return Poll::Ready(Some(outcome));
+            }
+            self.call.awaited_by(context.waker());
+            if self.watched.is_none() {
+                self.watched = Some(self.guard.watch(self.call));
+            }
+            if self.call.is_expired() {
+                return Poll::Ready(None);
+            }
+            Poll::Pending
+        })
+        .await
     }
 }
 
@@ -178,11 +208,11 @@ impl Server {
         let tenths = began.map_or(0, |began| began.elapsed().as_micros() / 100);
         let text = format!("{}.{}", tenths / 10, tenths % 10);
         if let Ok(value) = HeaderValue::try_from(text) {
-            headers.insert(DURATION, value);
+            headers.insert(names::DURATION_MS, value);
         }
-        headers.insert(INSTANCE, self.instance.clone());
+        headers.insert(names::INSTANCE, self.instance.clone());
         if let Some(phases) = self.take_cold_start() {
-            headers.insert(COLD_START, phases);
+            headers.insert(names::COLD_START, phases);
         }
     }
 }

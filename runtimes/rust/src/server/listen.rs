@@ -20,16 +20,14 @@ use super::control::{self, control};
 use super::io::Io;
 use super::outgoing::Outgoing;
 use super::settings::Listen;
-use super::{request, Server};
+use super::{request, Door};
 use crate::headers::Headers;
 use crate::server::failure::Code;
-use crate::websocket::Ties;
 
 /// The largest head of a request: section 11 of the runtime contract.
 const MAX_HEAD: usize = 64 * 1024;
 /// What hyper buffers. It refuses a longer head by itself and without our error body.
 const MAX_BUFFER: usize = 4 * MAX_HEAD;
-const MOST_HEADERS: usize = 256;
 /// After a failure to take a connection, as for want of descriptors.
 const RETRY_ACCEPT: Duration = Duration::from_millis(50);
 
@@ -73,12 +71,7 @@ impl Listener {
 }
 
 /// Takes connections until the drain begins.
-pub(crate) async fn accept(
-    server: Arc<Server>,
-    listener: Listener,
-    mut drain: watch::Receiver<bool>,
-    ties: Ties,
-) {
+pub(crate) async fn accept(door: Arc<Door>, listener: Listener, mut drain: watch::Receiver<bool>) {
     loop {
         let taken = {
             let drained = std::pin::pin!(drain.wait_for(|begun| *begun));
@@ -89,60 +82,57 @@ pub(crate) async fn accept(
         };
         match taken {
             Ok(io) => {
-                tokio::spawn(serve(Arc::clone(&server), io, drain.clone(), ties.clone()));
+                tokio::spawn(serve(Arc::clone(&door), io, drain.clone()));
             }
             Err(_) => tokio::time::sleep(RETRY_ACCEPT).await,
         }
     }
 }
 
-async fn serve(server: Arc<Server>, io: Io, mut drain: watch::Receiver<bool>, ties: Ties) {
-    let alive = ties.alive.clone();
-    let service = service_fn(move |request| answer(Arc::clone(&server), request, ties.clone()));
+async fn serve(door: Arc<Door>, io: Io, mut drain: watch::Receiver<bool>) {
+    let server = Arc::clone(&door.server);
+    let service = service_fn(move |request| answer(Arc::clone(&door), request));
     let connection = http1::Builder::new()
         .max_buf_size(MAX_BUFFER)
-        .max_headers(MOST_HEADERS)
         .serve_connection(io, service)
         .with_upgrades();
     let mut connection = std::pin::pin!(connection);
-    {
-        let drained = std::pin::pin!(drain.wait_for(|begun| *begun));
-        if let First::Right(_) = first(drained, connection.as_mut()).await {
-            return;
+    let mut drained = std::pin::pin!(drain.wait_for(|begun| *begun));
+    let mut polled = false;
+    let ended = std::future::poll_fn(|context| {
+        // Once it knows whom to wake it has nothing to say until the drain begins.
+        let ask = !std::mem::replace(&mut polled, true) || server.is_draining();
+        if ask && drained.as_mut().poll(context).is_ready() {
+            return Poll::Ready(false);
         }
+        connection.as_mut().poll(context).map(|_| true)
+    });
+    if !ended.await {
+        connection.as_mut().graceful_shutdown();
+        let _ = connection.await;
     }
-    connection.as_mut().graceful_shutdown();
-    let _ = connection.await;
-    drop(alive);
 }
 
-async fn answer(
-    server: Arc<Server>,
-    request: Request<Incoming>,
-    ties: Ties,
-) -> Result<Response<Outgoing>, Infallible> {
+async fn answer(door: Arc<Door>, request: Request<Incoming>) -> Result<Response<Outgoing>, Infallible> {
+    let server = &door.server;
     if head_size(&request) > MAX_HEAD {
+        let id = request::request_id(&Headers::default());
         let msg = format!("the head of the request is larger than {MAX_HEAD} bytes");
-        let mut response = server.refuse(
-            Code::HeadTooLarge,
-            &msg,
-            &request::request_id(&Headers::default()),
-        );
-        response
-            .headers_mut()
-            .insert(CONNECTION, HeaderValue::from_static("close"));
+        let mut response = server.refuse(Code::HeadTooLarge, &msg, &id);
+        let close = HeaderValue::from_static("close");
+        response.headers_mut().insert(CONNECTION, close);
         return Ok(response);
     }
     if request.uri().path().starts_with(control::PREFIX) {
         let (parts, _) = request.into_parts();
-        return Ok(control(&server, parts));
+        return Ok(control(server, parts));
     }
     if server.is_draining() {
         let id = request::request_id(&Headers::from(request.headers().clone()));
         let msg = "this instance is about to end and takes no more calls";
         return Ok(server.refuse(Code::Draining, msg, &id));
     }
-    Ok(super::invoke::invoke(server, request, ties).await)
+    Ok(super::invoke::invoke(&door, request).await)
 }
 
 /// The bytes of the request line and the headers, as they were sent but for spaces around values.

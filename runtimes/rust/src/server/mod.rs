@@ -2,6 +2,7 @@
 
 mod control;
 mod failure;
+mod guard;
 mod invoke;
 mod io;
 mod life;
@@ -28,10 +29,11 @@ use tokio::sync::{mpsc, watch, Semaphore};
 use tokio::time::timeout;
 
 use self::failure::{failure, Code};
+use self::guard::Guard;
 pub(crate) use self::io::Io;
 use self::listen::Listener;
 use self::outgoing::Outgoing;
-use self::pool::Pool;
+use self::pool::Lanes;
 pub(crate) use self::reply::{prepare, Prepared, Reply};
 pub(crate) use self::request::Content;
 use self::settings::GatewaySettings;
@@ -53,7 +55,8 @@ const CANNOT_LOAD: i32 = 1;
 pub(crate) struct Server {
     pub(crate) handler: Erased,
     pub(crate) identity: Arc<Identity>,
-    pub(crate) pool: Arc<Pool>,
+    pub(crate) lanes: Arc<Lanes>,
+    pub(crate) guard: Arc<Guard>,
     pub(crate) gate: Arc<Semaphore>,
     pub(crate) timeout: Duration,
     pub(crate) max_body: u64,
@@ -64,6 +67,12 @@ pub(crate) struct Server {
     boot: Duration,
     cold: AtomicBool,
     draining: AtomicBool,
+}
+
+/// What a connection comes in by.
+pub(crate) struct Door {
+    pub(crate) server: Arc<Server>,
+    pub(crate) ties: Ties,
 }
 
 /// How long sockets have to say that the drain is over.
@@ -131,8 +140,12 @@ fn run(handler: Erased, start: Instant) -> ! {
     let Some(at) = &settings.listen else {
         cannot_listen("neither HANZO_FN_SOCKET nor PORT is set");
     };
-    let (runtime, pool) = match pool::first_runtime() {
+    let (runtime, lanes) = match pool::first_runtime() {
         Ok(made) => made,
+        Err(error) => cannot_listen(&error.to_string()),
+    };
+    let guard = match Guard::start(Arc::clone(&lanes)) {
+        Ok(guard) => guard,
         Err(error) => cannot_listen(&error.to_string()),
     };
     let listener = match runtime.block_on(listen::listen(at)) {
@@ -153,7 +166,8 @@ fn run(handler: Erased, start: Instant) -> ! {
     };
     let server = Arc::new(Server {
         handler,
-        pool,
+        lanes,
+        guard,
         gate: Arc::new(Semaphore::new(settings.concurrency.min(Semaphore::MAX_PERMITS))),
         timeout: settings.timeout,
         max_body: settings.max_body,
@@ -180,8 +194,11 @@ async fn live(server: Arc<Server>, listener: Listener, drain: Duration) {
     let Ok(mut terminate) = signal(SignalKind::terminate()) else {
         return;
     };
-    let ties = Ties { alive, over };
-    let accepting = tokio::spawn(listen::accept(Arc::clone(&server), listener, drained, ties));
+    let door = Door {
+        server: Arc::clone(&server),
+        ties: Ties { alive, over },
+    };
+    let accepting = tokio::spawn(listen::accept(Arc::new(door), listener, drained));
     terminate.recv().await;
     server.draining.store(true, Ordering::Relaxed);
     let _ = begin_drain.send(true);

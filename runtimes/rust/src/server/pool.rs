@@ -7,17 +7,13 @@
 //! - Of a runtime's workers one is never given to a handler: a handler that would take the last one goes on in
 //!   another runtime, which is made at that moment.
 //! - A worker that leaves the system's event queue for a handler that then blocks would leave nobody at that queue.
-//!   While handlers are being polled, a thread pokes the runtime every few milliseconds so that an idle worker looks.
+//!   While handlers are being polled, the guard pokes the runtime every few milliseconds so that an idle worker looks.
 
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, OnceLock, PoisonError};
-use std::thread::Thread;
-use std::time::Duration;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::runtime::{Builder, Handle, Runtime};
 
-const POKE_EVERY: Duration = Duration::from_millis(10);
-const GUARD_STACK: usize = 128 * 1024;
 /// Workers beyond the processors in the first runtime; one of them is kept free of handlers.
 const SPARE: usize = 2;
 const MOST_FIRST: usize = 10;
@@ -31,30 +27,22 @@ pub(crate) struct Lane {
     most: usize,
 }
 
-pub(crate) struct Pool {
+/// The first runtime, where connections live, and those that were made when it had no worker to spare.
+pub(crate) struct Lanes {
     first: Arc<Lane>,
     further: Mutex<Vec<Arc<Lane>>>,
-    guard: OnceLock<Thread>,
-    guard_sleeps: AtomicBool,
 }
 
 /// The runtime of connections and handlers.
-pub(crate) fn first_runtime() -> std::io::Result<(Runtime, Arc<Pool>)> {
+pub(crate) fn first_runtime() -> std::io::Result<(Runtime, Arc<Lanes>)> {
     let processors = std::thread::available_parallelism().map_or(1, usize::from);
     let workers = (processors + SPARE).min(MOST_FIRST);
     let runtime = build(workers)?;
-    let pool = Arc::new(Pool {
+    let lanes = Lanes {
         first: Lane::new(runtime.handle().clone(), workers),
-        further: Mutex::new(Vec::new()),
-        guard: OnceLock::new(),
-        guard_sleeps: AtomicBool::new(false),
-    });
-    let guarded = Arc::clone(&pool);
-    std::thread::Builder::new()
-        .name("hanzo-guard".to_owned())
-        .stack_size(GUARD_STACK)
-        .spawn(move || guarded.watch())?;
-    Ok((runtime, pool))
+        further: Mutex::default(),
+    };
+    Ok((runtime, Arc::new(lanes)))
 }
 
 fn build(workers: usize) -> std::io::Result<Runtime> {
@@ -79,13 +67,10 @@ impl Lane {
     }
 
     /// Takes a worker for one poll of a handler; false where that would be the last one, unless `force`.
-    pub(crate) fn enter(&self, pool: &Pool, force: bool) -> bool {
+    pub(crate) fn enter(&self, force: bool) -> bool {
         if self.polls.fetch_add(1, Ordering::SeqCst) >= self.most && !force {
             self.leave();
             return false;
-        }
-        if pool.guard_sleeps.load(Ordering::SeqCst) {
-            pool.wake_guard();
         }
         true
     }
@@ -99,7 +84,7 @@ impl Lane {
     }
 }
 
-impl Pool {
+impl Lanes {
     pub(crate) fn first(&self) -> &Arc<Lane> {
         &self.first
     }
@@ -107,7 +92,7 @@ impl Pool {
     /// A runtime for a handler that the lane it was on has no worker for, and whether that one has room. Where every
     /// thread that may be is taken, it has none, and the handler waits there for one.
     pub(crate) fn overflow(&self) -> (Arc<Lane>, bool) {
-        let mut further = self.further.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut further = self.further();
         let roomy = further
             .iter()
             .find(|lane| lane.polls.load(Ordering::SeqCst) < lane.most);
@@ -127,38 +112,24 @@ impl Pool {
         (Arc::clone(last), false)
     }
 
-    fn wake_guard(&self) {
-        if self.guard_sleeps.swap(false, Ordering::SeqCst) {
-            if let Some(guard) = self.guard.get() {
-                guard.unpark();
-            }
-        }
+    pub(crate) fn any_busy(&self) -> bool {
+        self.first.busy() || self.further().iter().any(|lane| lane.busy())
     }
 
-    fn watch(&self) {
-        let _ = self.guard.set(std::thread::current());
-        loop {
-            let further = self.further.lock().unwrap_or_else(PoisonError::into_inner);
-            let lanes: Vec<_> = std::iter::once(&self.first)
-                .chain(further.iter())
-                .cloned()
-                .collect();
-            drop(further);
-            if lanes.iter().any(|lane| lane.busy()) {
-                std::thread::sleep(POKE_EVERY);
-                for lane in lanes.iter().filter(|lane| lane.busy()) {
-                    lane.handle.spawn(async {});
-                }
-                continue;
-            }
-            self.guard_sleeps.store(true, Ordering::SeqCst);
-            if lanes.iter().any(|lane| lane.busy()) {
-                self.guard_sleeps.store(false, Ordering::SeqCst);
-                continue;
-            }
-            while self.guard_sleeps.load(Ordering::SeqCst) {
-                std::thread::park();
+    /// Makes an idle worker of every runtime that is inside a handler look for work; whether there was one.
+    pub(crate) fn poke_busy(&self) -> bool {
+        let further = self.further();
+        let mut found = false;
+        for lane in std::iter::once(&self.first).chain(further.iter()) {
+            if lane.busy() {
+                found = true;
+                lane.handle.spawn(async {});
             }
         }
+        found
+    }
+
+    fn further(&self) -> MutexGuard<'_, Vec<Arc<Lane>>> {
+        self.further.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -1,6 +1,6 @@
 //! Everything before the handler runs: the body, a turn, the context.
 
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, OnceLock};
 
 use bytes::{Bytes, BytesMut};
 use http_body_util::BodyExt as _;
@@ -9,11 +9,11 @@ use hyper::http::request::Parts;
 use tokio::sync::OwnedSemaphorePermit;
 
 use super::failure::Code;
-use super::request::{self, Content};
+use super::request::Content;
 use super::shared::Call;
 use super::Server;
 use crate::body::{Body, Progress};
-use crate::context::{Context, Inner};
+use crate::context::{Context, Inner, Trigger};
 use crate::data::{Data, Query};
 use crate::headers::Headers;
 use crate::log::Log;
@@ -55,8 +55,13 @@ pub(crate) async fn prepare(
         asked.progress.complete();
         (whole, Body::default())
     };
-    let turn = Arc::clone(&server.gate).acquire_owned().await;
-    let turn = turn.map_err(|_| Refused(Code::Draining, "this instance ends".to_owned()))?;
+    let turn = match Arc::clone(&server.gate).try_acquire_owned() {
+        Ok(turn) => turn,
+        Err(_) => {
+            let turn = Arc::clone(&server.gate).acquire_owned().await;
+            turn.map_err(|_| Refused(Code::Draining, "this instance ends".to_owned()))?
+        }
+    };
     let context = context_of(server, call, asked, bytes)?;
     Ok(Ready { context, body, turn })
 }
@@ -104,22 +109,22 @@ fn context_of(server: &Server, call: &Call, asked: Asked, body: Bytes) -> Result
         ..
     } = asked;
     let query = Query::parse(parts.uri.query().unwrap_or_default());
-    let path = parts.uri.path().to_owned();
-    let trigger = request::trigger(&headers, &path);
     let content = if server.handler.streams_body {
         Content::unread(&headers)
     } else {
-        Content::parse(&headers, &body, &query, &trigger)
-            .map_err(|reason| Refused(Code::BadRequest, reason))?
+        Content::parse(&headers, &body, &query, || {
+            Trigger::of(&headers, parts.uri.path())
+        })
+        .map_err(|reason| Refused(Code::BadRequest, reason))?
     };
     let inner = Inner {
         data: Data::from(content.data),
-        trigger,
+        trigger: OnceLock::new(),
         headers,
         log: Log::new(server.sink.clone(), Some(Arc::clone(&request_id))),
         body,
-        method: parts.method.as_str().to_owned(),
-        path,
+        method: parts.method,
+        uri: parts.uri,
         query,
         request_id,
         identity: Arc::clone(&server.identity),

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use hyper::header::CONTENT_TYPE;
 use serde_json::Value;
 
 use crate::batch::{self, Item};
@@ -10,33 +11,28 @@ use crate::context::Trigger;
 use crate::data::{media_type, parse_body, Query};
 use crate::event::{self, Event};
 use crate::headers::Headers;
-use crate::text::{ids, time};
+use crate::names;
+use crate::text::ids;
 
 pub(crate) fn request_id(headers: &Headers) -> Arc<str> {
-    match headers.filled("x-request-id") {
+    let given = headers
+        .has(&names::REQUEST_ID)
+        .then(|| headers.filled("x-request-id"));
+    match given.flatten() {
         Some(id) => Arc::from(&*id),
-        None => Arc::from(ids::request_id()),
+        None => ids::request_id(),
     }
 }
 
 /// How long the caller still waits; `None` where it does not say.
 pub(crate) fn deadline(headers: &Headers) -> Option<Duration> {
+    if !headers.has(&names::DEADLINE_MS) {
+        return None;
+    }
     let text = headers.filled("x-function-deadline-ms")?;
     let plain = text.bytes().all(|byte| byte.is_ascii_digit() || byte == b'.');
     let ms = text.parse::<f64>().ok().filter(|ms| plain && *ms < 1e10)?;
     Some(Duration::from_secs_f64(ms / 1000.0))
-}
-
-pub(crate) fn trigger(headers: &Headers, path: &str) -> Trigger {
-    let text = |name: &str| headers.filled(name).map(std::borrow::Cow::into_owned);
-    let attempt = text("x-function-attempt").and_then(|text| text.parse().ok());
-    Trigger {
-        kind: text("x-function-trigger").unwrap_or_else(|| "http".to_owned()),
-        source: text("x-function-trigger-source").unwrap_or_else(|| path.to_owned()),
-        id: text("x-function-trigger-id").unwrap_or_default(),
-        timestamp: text("x-function-trigger-timestamp").unwrap_or_else(time::now),
-        attempt: attempt.filter(|n| *n > 0).unwrap_or(1),
-    }
 }
 
 /// What a body gives to the context.
@@ -61,10 +57,12 @@ impl Content {
         headers: &Headers,
         body: &[u8],
         query: &Query,
-        trigger: &Trigger,
+        trigger: impl FnOnce() -> Trigger,
     ) -> Result<Self, String> {
-        let content_type = headers.get("content-type").unwrap_or_default();
-        let media = media_type(&content_type);
+        let media = match headers.has(&CONTENT_TYPE) {
+            true => media_type(&headers.get("content-type").unwrap_or_default()),
+            false => String::new(),
+        };
         if media == event::STRUCTURED {
             let (event, data) = event::parse_structured(body)?;
             return Ok(Self {
@@ -74,7 +72,7 @@ impl Content {
             });
         }
         if media == batch::EVENTS || media == batch::ITEMS {
-            let items = batch::parse(&media, body, trigger)?;
+            let items = batch::parse(&media, body, &trigger())?;
             let data = items.iter().map(|item| item.data.value().clone()).collect();
             return Ok(Self {
                 data: Value::Array(data),

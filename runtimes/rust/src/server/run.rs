@@ -1,7 +1,6 @@
 //! The handler's half of a call.
 
 use std::future::Future;
-use std::panic::{catch_unwind, AssertUnwindSafe};
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context as Poller, Poll};
@@ -11,7 +10,7 @@ use tokio::sync::mpsc;
 
 use super::failure::Code;
 use super::panics;
-use super::pool::{Lane, Pool};
+use super::pool::Lane;
 use super::reply::{pieces_channel, prepare, Head, Next, Prepared, Reply};
 use super::shared::Call;
 use super::Server;
@@ -19,62 +18,27 @@ use crate::body::Body;
 use crate::context::Context;
 use crate::error::{Error, Result};
 use crate::log::{Level, Log};
-use crate::response::Pieces;
+use crate::response::{Pieces, Response};
 
 /// Starts the handler; its answer comes by the call.
 pub(crate) fn start(server: Arc<Server>, call: Arc<Call>, context: Context, body: Body) {
     let log = context.log().clone();
-    let pool = Arc::clone(&server.pool);
-    let future = Box::pin(drive(server, Arc::clone(&call), context, body));
-    let lane = Arc::clone(pool.first());
+    let head_only = context.method() == "HEAD";
     let run = Run {
-        future: Some(future),
+        stage: Stage::Called(context, body),
         call,
         log,
-        lane,
-        pool,
+        head_only,
+        lane: Arc::clone(server.lanes.first()),
+        server,
         force: false,
     };
     // Connections run on the first lane, so this is the queue of the worker that is here.
     tokio::spawn(run);
 }
 
-async fn drive(server: Arc<Server>, call: Arc<Call>, context: Context, body: Body) {
-    let log = context.log().clone();
-    let head_only = context.method() == "HEAD";
-    let returned = (server.handler.call)(context, body).await;
-    if let Err(error) = deliver(&server, &call, returned, head_only).await {
-        report(&call, &log, &error);
-    }
-}
-
-/// Sends what the handler returned. `Err` is what the log is to say.
-async fn deliver(
-    server: &Server,
-    call: &Call,
-    returned: Result<crate::Response>,
-    head_only: bool,
-) -> Result<()> {
-    match prepare(returned?, &server.identity)? {
-        Prepared::Whole(head, content) => {
-            let reply = if head.is_bodiless() {
-                Reply::Whole(head.without_type(), Bytes::new())
-            } else {
-                Reply::Whole(head, content)
-            };
-            call.answer(reply);
-            Ok(())
-        }
-        Prepared::Pieces(head, _) if head_only || head.is_bodiless() => {
-            call.answer(Reply::Head(head));
-            Ok(())
-        }
-        Prepared::Pieces(head, pieces) => pump(call, head, pieces).await,
-    }
-}
-
 /// Sends a stream piece by piece, the head with the first.
-async fn pump(call: &Call, mut head: Head, mut pieces: Pieces) -> Result<()> {
+async fn pump(call: Arc<Call>, mut head: Head, mut pieces: Pieces) -> Result<()> {
     let Some(first) = pieces.next().await? else {
         call.answer(Reply::Whole(head, Bytes::new()));
         return Ok(());
@@ -130,93 +94,138 @@ fn report(call: &Call, log: &Log, error: &Error) {
 /// A handler's future with what the runtime contract asks around it: a worker of its lane, the end by cancellation,
 /// a panic that ends only this call.
 struct Run {
-    future: Option<Pin<Box<dyn Future<Output = ()> + Send>>>,
+    stage: Stage,
     call: Arc<Call>,
     log: Log,
+    head_only: bool,
     lane: Arc<Lane>,
-    pool: Arc<Pool>,
+    server: Arc<Server>,
     force: bool,
+}
+
+enum Stage {
+    /// What it is to be called with.
+    Called(Context, Body),
+    Handler(Pin<Box<dyn Future<Output = Result<Response>> + Send>>),
+    Pump(Pin<Box<dyn Future<Output = Result<()>> + Send>>),
+    Over,
 }
 
 impl Future for Run {
     type Output = ();
 
     fn poll(mut self: Pin<&mut Self>, poller: &mut Poller<'_>) -> Poll<()> {
-        if !self.lane.enter(&self.pool, self.force) {
+        if !self.lane.enter(self.force) {
             self.move_on();
             return Poll::Ready(());
         }
-        let done = self.step(poller);
+        self.server.guard.notice();
+        let step = self.step(poller);
         self.lane.leave();
-        if done {
-            Poll::Ready(())
-        } else {
-            Poll::Pending
-        }
+        step
     }
 }
 
 impl Run {
-    /// One poll; true where the call has ended.
-    fn step(&mut self, poller: &mut Poller<'_>) -> bool {
-        let Some(future) = &mut self.future else {
-            return true;
-        };
+    /// Polls what is to be polled now.
+    fn step(&mut self, poller: &mut Poller<'_>) -> Poll<()> {
         self.call.polled_by(poller.waker());
-        if self.call.cancelled.is_cancelled() {
-            self.finish();
-            return true;
-        }
-        match panics::inside(|| future.as_mut().poll(poller)) {
-            Ok(Poll::Pending) => false,
-            Ok(Poll::Ready(())) => {
-                self.finish();
-                true
+        loop {
+            if self.call.cancelled.is_cancelled() {
+                break;
             }
-            Err(note) => {
-                self.call.fail();
-                self.log
-                    .with(Level::Error, note, serde_json::json!({"error": "panic"}));
-                let msg = "the handler raised panic".to_owned();
-                self.call.answer(Reply::Failed(Code::HandlerError, msg));
-                self.finish();
-                true
+            let polled = match &mut self.stage {
+                Stage::Handler(handler) => panics::inside(|| {
+                    let returned = handler.as_mut().poll(poller);
+                    returned.map(|returned| {
+                        returned.and_then(|response| prepare(response, &self.server.identity))
+                    })
+                })
+                .map(|polled| polled.map(Outcome::Returned)),
+                Stage::Pump(pump) => {
+                    panics::inside(|| pump.as_mut().poll(poller)).map(|polled| polled.map(Outcome::Pumped))
+                }
+                Stage::Called(..) => panics::inside(|| self.begin()).map(|()| Poll::Ready(Outcome::Begun)),
+                Stage::Over => break,
+            };
+            match polled {
+                Ok(Poll::Pending) => return Poll::Pending,
+                Ok(Poll::Ready(Outcome::Begun)) => {}
+                Ok(Poll::Ready(Outcome::Returned(Ok(prepared)))) => match self.deliver(prepared) {
+                    Some(pump) => self.stage = pump,
+                    None => break,
+                },
+                Ok(Poll::Ready(Outcome::Pumped(Ok(())))) => break,
+                Ok(Poll::Ready(Outcome::Returned(Err(error)) | Outcome::Pumped(Err(error)))) => {
+                    report(&self.call, &self.log, &error);
+                    break;
+                }
+                Err(note) => {
+                    self.panicked(note);
+                    break;
+                }
             }
         }
+        self.finish();
+        Poll::Ready(())
+    }
+
+    /// Calls the handler for its future.
+    fn begin(&mut self) {
+        if let Stage::Called(context, body) = std::mem::replace(&mut self.stage, Stage::Over) {
+            self.stage = Stage::Handler((self.server.handler.call)(context, body));
+        }
+    }
+
+    /// Sends what the handler returned; a stream is still to be pumped.
+    fn deliver(&self, prepared: Prepared) -> Option<Stage> {
+        let reply = match prepared {
+            Prepared::Whole(head, _) if head.is_bodiless() => Reply::Whole(head.without_type(), Bytes::new()),
+            Prepared::Whole(head, content) => Reply::Whole(head, content),
+            Prepared::Pieces(head, _) if self.head_only || head.is_bodiless() => Reply::Head(head),
+            Prepared::Pieces(head, pieces) => {
+                return Some(Stage::Pump(Box::pin(pump(Arc::clone(&self.call), head, pieces))));
+            }
+        };
+        self.call.answer(reply);
+        None
+    }
+
+    fn panicked(&self, note: String) {
+        self.call.fail();
+        self.log
+            .with(Level::Error, note, serde_json::json!({"error": "panic"}));
+        let msg = "the handler raised panic".to_owned();
+        self.call.answer(Reply::Failed(Code::HandlerError, msg));
     }
 
     /// Drops what is left of the handler, and with it everything it holds.
     fn finish(&mut self) {
-        let future = self.future.take();
-        if let Err(note) = panics::inside(|| drop(future)) {
-            self.log
-                .with(Level::Error, note, serde_json::json!({"error": "panic"}));
+        let stage = std::mem::replace(&mut self.stage, Stage::Over);
+        if let Err(note) = panics::inside(|| drop(stage)) {
+            self.panicked(note);
         }
         self.call.end();
     }
 
     /// Goes on in a runtime that has a worker to spare.
     fn move_on(&mut self) {
-        let (lane, room) = self.pool.overflow();
+        let (lane, room) = self.server.lanes.overflow();
         let run = Run {
-            future: self.future.take(),
+            stage: std::mem::replace(&mut self.stage, Stage::Over),
             call: Arc::clone(&self.call),
             log: self.log.clone(),
+            head_only: self.head_only,
             lane: Arc::clone(&lane),
-            pool: Arc::clone(&self.pool),
+            server: Arc::clone(&self.server),
             force: !room,
         };
         lane.handle().spawn(run);
     }
 }
 
-impl Drop for Run {
-    // A runtime that ends drops what it runs.
-    fn drop(&mut self) {
-        if self.future.is_some() {
-            let future = self.future.take();
-            let _ = catch_unwind(AssertUnwindSafe(|| drop(future)));
-            self.call.end();
-        }
-    }
+enum Outcome {
+    Begun,
+    Returned(Result<Prepared>),
+    Pumped(Result<()>),
 }

@@ -1,5 +1,6 @@
 //! What the two halves of one call share: the connection's and the handler's.
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::Waker;
 use std::time::Instant;
@@ -12,6 +13,7 @@ use crate::cancel::{CancelReason, Cancelled};
 pub(crate) struct Call {
     pub(crate) cancelled: Cancelled,
     pub(crate) deadline: Instant,
+    expired: AtomicBool,
     state: Mutex<State>,
 }
 
@@ -22,6 +24,7 @@ struct State {
     /// Where the head of the answer goes.
     answer: Option<oneshot::Sender<Reply>>,
     handler: Option<Waker>,
+    connection: Option<Waker>,
     /// Takes the close code of a WebSocket when the handler has ended.
     socket: Option<oneshot::Sender<u16>>,
     failed: bool,
@@ -38,6 +41,7 @@ impl Call {
         Arc::new(Self {
             cancelled: Cancelled::default(),
             deadline,
+            expired: AtomicBool::new(false),
             state: Mutex::default(),
         })
     }
@@ -62,6 +66,28 @@ impl Call {
     /// The handler ends by an error.
     pub(crate) fn fail(&self) {
         self.state().failed = true;
+    }
+
+    /// The deadline has passed: the connection is to see to it.
+    pub(crate) fn expire(&self) {
+        self.expired.store(true, Ordering::SeqCst);
+        let connection = self.state().connection.take();
+        if let Some(connection) = connection {
+            connection.wake();
+        }
+    }
+
+    pub(crate) fn is_expired(&self) -> bool {
+        self.expired.load(Ordering::SeqCst)
+    }
+
+    /// Notes whom the deadline has to wake.
+    pub(crate) fn awaited_by(&self, waker: &Waker) {
+        let mut state = self.state();
+        match &state.connection {
+            Some(known) if known.will_wake(waker) => {}
+            _ => state.connection = Some(waker.clone()),
+        }
     }
 
     /// Notes whom a cancellation has to wake.

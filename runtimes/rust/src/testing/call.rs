@@ -1,8 +1,9 @@
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, OnceLock};
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use hyper::header::{HeaderMap, HeaderName, HeaderValue};
+use hyper::{Method, Uri};
 use serde_json::{json, Value};
 
 use super::TestPlatform;
@@ -140,8 +141,8 @@ impl Call {
 
     pub(crate) fn into_context(self, platform: &TestPlatform, streamed: bool) -> Result<Context> {
         let headers = Headers::from(self.headers);
-        let (path, query) = self.target.split_once('?').unwrap_or((&self.target, ""));
-        let query = Query::parse(query);
+        let uri: Uri = self.target.parse()?;
+        let (path, query) = (uri.path(), Query::parse(uri.query().unwrap_or_default()));
         let trigger = self.trigger.unwrap_or_else(|| Trigger {
             kind: "http".to_owned(),
             source: path.to_owned(),
@@ -149,24 +150,25 @@ impl Call {
             timestamp: time::now(),
             attempt: 1,
         });
-        let method = self.method.unwrap_or_else(|| {
-            let usual = if self.content.is_empty() { "GET" } else { "POST" };
-            usual.to_owned()
-        });
+        let method = match &self.method {
+            Some(method) => method.parse()?,
+            None if self.content.is_empty() => Method::GET,
+            None => Method::POST,
+        };
         let content = if streamed {
             Content::unread(&headers)
         } else {
-            Content::parse(&headers, &self.content, &query, &trigger)
+            Content::parse(&headers, &self.content, &query, || trigger.clone())
                 .map_err(|reason| Error::new(format!("the platform would answer 400: {reason}")))?
         };
         let inner = Inner {
             data: Data::from(content.data),
             headers,
-            trigger,
+            trigger: OnceLock::from(trigger),
             log: platform.log(),
             body: if streamed { Bytes::new() } else { self.content },
             method,
-            path: path.to_owned(),
+            uri,
             query,
             request_id: Arc::from(self.request_id),
             identity: Arc::clone(&platform.identity),
