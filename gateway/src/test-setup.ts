@@ -3,6 +3,7 @@ import type { Readable } from "node:stream";
 import { openDiskObjects } from "@hanzo-fn/blobs";
 import type { Message, Publisher } from "@hanzo-fn/brokers";
 import { systemClock } from "@hanzo-fn/lifecycle";
+import { exportGraphs } from "@hanzo-fn/models";
 import { openStore } from "@hanzo-fn/store";
 import { createRegistry, type Logger } from "@hanzo-fn/telemetry";
 import { createTestDatabase, recordingLog, tempDir } from "@hanzo-fn/testkit";
@@ -88,7 +89,7 @@ export async function openTestGateway(over: Partial<GatewayParts> = {}) {
       storage,
       publishers: {},
       models: createModels(
-        await openModelTrees(`${dir.path}/models`),
+        await openModelTrees(`${dir.path}/models`, exportGraphs),
         createModelSources(objects, `${dir.path}/plain`),
       ),
       registry,

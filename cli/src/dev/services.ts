@@ -15,6 +15,7 @@ import {
   openModelTrees,
 } from "@hanzo-fn/gateway";
 import type { Clock } from "@hanzo-fn/lifecycle";
+import { exportGraphs } from "@hanzo-fn/models";
 import { createRegistry, silentLogger } from "@hanzo-fn/telemetry";
 import type { RunPlace } from "./run-place.ts";
 
@@ -131,7 +132,7 @@ export async function openServices(
   const [kv, objects, trees] = await Promise.all([
     openKv(options, clock, events.onProblem),
     openDiskObjects({ clock }, { directory: join(folder, "storage") }),
-    openModelTrees(join(cache, "models")),
+    openModelTrees(join(cache, "models"), exportGraphs),
   ]);
   const rules = {
     bucket: BUCKET,

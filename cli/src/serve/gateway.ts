@@ -12,6 +12,7 @@ import {
   openModelTrees,
 } from "@hanzo-fn/gateway";
 import type { Clock } from "@hanzo-fn/lifecycle";
+import { exportGraphs } from "@hanzo-fn/models";
 import type { Store } from "@hanzo-fn/store";
 import type { Registry } from "@hanzo-fn/telemetry";
 import { openObjects } from "./objects.ts";
@@ -74,7 +75,7 @@ export async function openGateway(
     log,
     baseUrl: places.apiUrl,
   });
-  const trees = await openModelTrees(dir.models);
+  const trees = await openModelTrees(dir.models, exportGraphs);
   const gateway = createGateway(
     {
       kv: await openKv(parts),

@@ -4,7 +4,9 @@ import { join } from "node:path";
 import { openDiskObjects, type Objects } from "@hanzo-fn/blobs";
 import { PlatformError } from "@hanzo-fn/contract";
 import { systemClock } from "@hanzo-fn/lifecycle";
+import { exportGraphs } from "@hanzo-fn/models";
 import { tempDir } from "@hanzo-fn/testkit";
+import { writeStandIn } from "@hanzo-fn/testkit/models";
 import { expect, test } from "vitest";
 import { openTestGateway } from "../test-setup.ts";
 import { createModels } from "./models.ts";
@@ -19,7 +21,8 @@ async function openModels(wrap: (objects: Objects) => Objects = (objects) => obj
   await disk.ensureBucket("hanzo-models");
   const plain = join(dir.path, "plain");
   const root = join(dir.path, "models");
-  const open = async () => createModels(await openModelTrees(root), createModelSources(wrap(disk), plain));
+  const open = async () =>
+    createModels(await openModelTrees(root, exportGraphs), createModelSources(wrap(disk), plain));
   const models = await open();
   return {
     models,
@@ -90,6 +93,44 @@ test("models are looked for in order: the directory, the bucket, Hanzo's own, th
   expect(await config()).toBe("v10");
   await t.write("m/config.json", "mine");
   expect(await config()).toBe("mine");
+});
+
+test("a model of an architecture that is known gets its graphs, beside its safetensors and nowhere else", async () => {
+  await using t = await openModels();
+  await writeStandIn(join(t.plain, "m"), "distilbert-intent");
+  const before = await readdir(join(t.plain, "m"));
+  const model = await t.models.resolve("m", "acme", signal());
+  expect(await readdir(join(t.plain, "m"))).toEqual(before);
+  expect((await readdir(model.path)).toSorted()).toEqual([...before, "model.onnx"].toSorted());
+  const graph = model.files.find(({ name }) => name === "model.onnx");
+  const bytes = await readFile(join(model.path, "model.onnx"));
+  expect(graph).toEqual({
+    name: "model.onnx",
+    size: bytes.length,
+    sha256: createHash("sha256").update(bytes).digest("hex"),
+  });
+  expect((await stat(join(model.path, "model.onnx"))).mode & 0o777).toBe(0o444);
+  expect(await (await t.open()).resolve("m", "acme", signal())).toEqual(model);
+});
+
+test.each([
+  ["model.safetensors", "model.safetensors is not a whole safetensors file"],
+  ["config.json", "config.json is no JSON"],
+])("a broken %s is named, and leaves nothing behind", async (file, message) => {
+  await using t = await openModels();
+  await writeStandIn(join(t.plain, "m"), "distilbert-intent");
+  const whole = await readFile(join(t.plain, "m", file));
+  await writeFile(join(t.plain, "m", file), whole.subarray(0, whole.length - 2));
+  await expect(t.models.resolve("m", "acme", signal())).rejects.toMatchObject({
+    code: "unsupported",
+    message: expect.stringContaining(message) as string,
+  });
+  expect(await readdir(join(t.root, "trees"))).toEqual([]);
+  expect(await readdir(join(t.root, "incoming"))).toEqual([]);
+  await writeFile(join(t.plain, "m", file), whole);
+  expect((await t.models.resolve("m", "acme", signal())).files.map(({ name }) => name)).toContain(
+    "model.onnx",
+  );
 });
 
 test("pickled weights alone are refused", async () => {

@@ -1,6 +1,7 @@
 import { createHash, randomBytes } from "node:crypto";
 import { chmod, link, mkdir, open, readFile, rename, rm, stat, writeFile } from "node:fs/promises";
 import { join } from "node:path";
+import { PlatformError } from "@hanzo-fn/contract";
 import { refuse } from "../refuse.ts";
 import { type Room, roomOn } from "../room.ts";
 import type { FoundModel, SourceFile } from "./source.ts";
@@ -29,7 +30,14 @@ export interface ModelTrees {
   take(found: FoundModel, stamps: string, signal: AbortSignal): Promise<LocalModel>;
 }
 
+/** Writes into a model's folder what functions need to load it; answers the names of the files that it added. */
+export type CompleteModel = (folder: string) => Promise<readonly string[]>;
+
+/** Raise it when trees are made differently: what was taken in before is then taken in anew. */
+const FORMAT = 2;
+
 interface IndexEntry {
+  readonly format: number;
   readonly place: string;
   readonly stamps: string;
   readonly digest: string;
@@ -71,6 +79,16 @@ async function download(
   return { name: file.name, size, sha256: hash.digest("hex") };
 }
 
+/** A file that was made here, as those that came are: on the disk, and nobody's to change. */
+async function madeFile(folder: string, name: string): Promise<ModelFile> {
+  const path = join(folder, name);
+  await chmod(path, 0o444);
+  await using handle = await open(path, "r");
+  const content = await handle.readFile();
+  await handle.sync();
+  return { name, size: content.length, sha256: createHash("sha256").update(content).digest("hex") };
+}
+
 function digestOf(files: readonly ModelFile[]): string {
   return hex(files.map(({ name, size, sha256 }) => `${name}\0${size}\0${sha256}\n`).join(""));
 }
@@ -86,7 +104,7 @@ function foldersOf(files: readonly ModelFile[]): string[] {
 }
 
 /** Models by content: files once by their hash, and a directory of links to them for each model. */
-export async function openModelTrees(root: string): Promise<ModelTrees> {
+export async function openModelTrees(root: string, complete: CompleteModel): Promise<ModelTrees> {
   const places = {
     blobs: join(root, "blobs"),
     trees: join(root, "trees"),
@@ -115,18 +133,44 @@ export async function openModelTrees(root: string): Promise<ModelTrees> {
       await rm(temporary, { force: true });
     }
   };
-  const makeTree = async (digest: string, files: readonly ModelFile[]): Promise<string> => {
-    const path = join(places.trees, digest);
-    const temporary = fresh();
-    for (const folder of foldersOf(files)) {
-      await mkdir(join(temporary, folder));
+  /** A folder of links to files that are there. */
+  const linkAll = async (folder: string, files: readonly ModelFile[]): Promise<void> => {
+    for (const each of foldersOf(files)) {
+      await mkdir(join(folder, each));
       // Whatever the umask is.
-      await chmod(join(temporary, folder), 0o755);
+      await chmod(join(folder, each), 0o755);
     }
-    for (const { name, sha256 } of files) await link(join(places.blobs, sha256), join(temporary, name));
-    await rename(temporary, path).catch(ignoreExisting);
-    await rm(temporary, { recursive: true, force: true });
-    return path;
+    for (const { name, sha256 } of files) await link(join(places.blobs, sha256), join(folder, name));
+  };
+  /** What the model needs besides its own files. */
+  const addMissing = async (folder: string, place: string): Promise<ModelFile[]> => {
+    const names = await complete(folder).catch((error: unknown) => {
+      if (!(error instanceof PlatformError) || error.code !== "bad_request") throw error;
+      throw refuse("unsupported", `the model in ${place} cannot be loaded: ${error.message}`, {
+        cause: error,
+      });
+    });
+    const added: ModelFile[] = [];
+    for (const name of names) {
+      const file = await madeFile(folder, name);
+      await link(join(folder, name), join(places.blobs, file.sha256)).catch(ignoreExisting);
+      added.push(file);
+    }
+    return added;
+  };
+  const makeTree = async (found: FoundModel, taken: readonly ModelFile[]): Promise<LocalModel> => {
+    const temporary = fresh();
+    try {
+      await linkAll(temporary, taken);
+      const added = await addMissing(temporary, found.place);
+      const files = [...taken, ...added].toSorted((a, b) => (a.name < b.name ? -1 : 1));
+      const digest = digestOf(files);
+      const path = join(places.trees, digest);
+      await rename(temporary, path).catch(ignoreExisting);
+      return { path, digest, files };
+    } finally {
+      await rm(temporary, { recursive: true, force: true });
+    }
   };
   const remember = async (entry: IndexEntry): Promise<void> => {
     const temporary = fresh();
@@ -138,19 +182,20 @@ export async function openModelTrees(root: string): Promise<ModelTrees> {
     async find(place, stamps) {
       const text = await readFile(indexFile(place), "utf8").catch(() => undefined);
       if (text === undefined) return undefined;
-      const { digest, files, stamps: taken } = JSON.parse(text) as IndexEntry;
+      const { format, digest, files, stamps: taken } = JSON.parse(text) as IndexEntry;
       const path = join(places.trees, digest);
       const there = (await stat(path).catch(() => undefined))?.isDirectory() ?? false;
-      return there && (stamps === undefined || stamps === taken) ? { path, digest, files } : undefined;
+      const isCurrent = stamps === undefined || (stamps === taken && format === FORMAT);
+      return there && isCurrent ? { path, digest, files } : undefined;
     },
     async take(found, stamps, signal) {
       try {
         const files: ModelFile[] = [];
         for (const file of found.files) files.push(await takeFile(file, signal));
-        const digest = digestOf(files);
-        const path = await makeTree(digest, files);
-        await remember({ place: found.place, stamps, digest, files });
-        return { path, digest, files };
+        const model = await makeTree(found, files);
+        const { digest, files: all } = model;
+        await remember({ format: FORMAT, place: found.place, stamps, digest, files: all });
+        return model;
       } catch (error) {
         throw explain(error);
       }

@@ -35,8 +35,9 @@ export const EXPORTED_MODEL_TYPES: readonly string[] = Object.keys(ARCHITECTURES
  */
 export async function exportGraphs(folder: string): Promise<readonly string[]> {
   const names = await readdir(folder);
+  const nested = names.includes("onnx") ? await readdir(join(folder, "onnx")).catch(() => []) : [];
   const files = names.filter((name) => name.endsWith(".safetensors")).toSorted();
-  if (files.length === 0 || names.some((name) => name.endsWith(".onnx"))) return [];
+  if (files.length === 0 || [...names, ...nested].some((name) => name.endsWith(".onnx"))) return [];
   const config = await readConfig(folder);
   const type = config?.["model_type"];
   const make = typeof type === "string" ? ARCHITECTURES[type] : undefined;
