@@ -6,6 +6,8 @@ export {
   type InPlaceBuilder,
   type InPlaceOptions,
 } from "./in-place.ts";
+export { ONNXRUNTIME, onnxruntimeLibrary } from "./onnxruntime.ts";
+export { onnxruntimeManifest, preinstalledNode, preinstalledPython } from "./preinstalled.ts";
 export { linkProblem, parentsOf, pathProblem } from "./source-tree.ts";
 export { tarEntries, type TarEntry } from "./tar-entries.ts";
 export type {

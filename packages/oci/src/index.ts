@@ -8,6 +8,13 @@ export { unpackImage } from "./unpack.ts";
 export type { ImageRuntime } from "./debian/packages.ts";
 export { NONROOT } from "./debian/root.ts";
 export { compiledServer } from "./recipes/compiled.ts";
-export { pythonByteCode, pythonServer } from "./recipes/python.ts";
-export { RUNTIME_IMAGES, writeRuntimeImage, type RuntimeImageInput } from "./recipes/runtime-image.ts";
+export { type BuiltFunction, functionParts } from "./recipes/built-function.ts";
+export { type Content, type FunctionImageInput, writeFunctionImage } from "./recipes/function-image.ts";
+export { pythonByteCode, pythonInterpreter, pythonServer } from "./recipes/python.ts";
+export {
+  type BaseImage,
+  RUNTIME_IMAGES,
+  type RuntimeImageInput,
+  writeRuntimeImage,
+} from "./recipes/runtime-image.ts";
 export { typescriptServer } from "./recipes/typescript.ts";

@@ -1,3 +1,4 @@
+import { PlatformError } from "@hanzo-fn/contract";
 import { BASE_PACKAGES, type ImageRuntime } from "../debian/packages.ts";
 import { debianRoot, NONROOT } from "../debian/root.ts";
 import type { LayerEntry } from "../entries.ts";
@@ -18,12 +19,20 @@ export const RUNTIME_IMAGES: Readonly<Record<ImageRuntime, string>> = {
 export const APP = "/app";
 const PORT = 8080;
 
+/** An image that somebody else made, in a layout on the disk. */
+export interface BaseImage {
+  readonly layout: Layout;
+  readonly name: string;
+}
+
 export interface RuntimeImageInput {
   readonly runtime: ImageRuntime;
   /** As OCI writes it, for example `amd64`. */
   readonly architecture: string;
   /** Where Debian packages are kept between runs. */
   readonly packages: string;
+  /** Stands in for the Debian packages. Its layers are copied. */
+  readonly base?: BaseImage | undefined;
   /** The runtime's own files. */
   readonly server: readonly LayerEntry[];
   /** Variables of every container. */
@@ -42,19 +51,38 @@ export async function writeRuntimeImage(
   signal: AbortSignal,
 ): Promise<Descriptor> {
   const name = RUNTIME_IMAGES[input.runtime];
-  const base = await debianRoot(BASE_PACKAGES[input.runtime], input.packages, signal);
-  const layers: Layer[] = [
-    await writeLayer(layout, base, { createdBy: "Debian packages" }, signal),
-    await writeLayer(layout, input.server, { createdBy: `hanzo-fn runtime ${input.runtime}` }, signal),
-  ];
+  const base = input.base === undefined ? undefined : await copyImage(input.base, layout, signal);
+  const layers: Layer[] = [];
+  if (base === undefined) {
+    const root = await debianRoot(BASE_PACKAGES[input.runtime], input.packages, signal);
+    layers.push(await writeLayer(layout, root, { createdBy: "Debian packages" }, signal));
+  }
+  const server: readonly LayerEntry[] = [{ kind: "directory", path: APP }, ...input.server];
+  layers.push(await writeLayer(layout, server, { createdBy: `hanzo-fn runtime ${input.runtime}` }, signal));
   const config = runtimeConfig(name, input.env ?? {});
   const write = (): Promise<Descriptor> =>
-    writeImage(layout, name, { architecture: input.architecture, layers, config }, signal);
+    writeImage(layout, name, { architecture: input.architecture, base, layers, config }, signal);
   const image = await write();
   const more = (await input.finish?.(image)) ?? [];
   if (more.length === 0) return image;
   layers.push(await writeLayer(layout, more, { createdBy: "byte code" }, signal));
   return write();
+}
+
+/** Brings an image's blobs into this layout. */
+async function copyImage(base: BaseImage, layout: Layout, signal: AbortSignal): Promise<Descriptor> {
+  const found = await base.layout.find(base.name);
+  if (found === undefined) {
+    const message = `${base.name} is not in the layout ${base.layout.root}`;
+    throw new PlatformError("not_found", message, { component: "oci" });
+  }
+  for (const { digest } of [found.descriptor, found.manifest.config, ...found.manifest.layers]) {
+    if (await layout.has(digest)) continue;
+    const put = await layout.putBlob(await base.layout.openBlob(digest), signal);
+    if (put.digest === digest) continue;
+    throw new PlatformError("bad_request", `the blob ${digest} has other bytes`, { component: "oci" });
+  }
+  return found.descriptor;
 }
 
 function runtimeConfig(name: string, env: Readonly<Record<string, string>>): RunConfig {
@@ -68,6 +96,8 @@ function runtimeConfig(name: string, env: Readonly<Record<string, string>>): Run
   };
   return {
     Entrypoint: ["/usr/bin/hanzo-fn-agent"],
+    // A base's own command would become arguments.
+    Cmd: [],
     Env: Object.entries(variables).map(([variable, value]) => `${variable}=${value}`),
     User: `${NONROOT}:${NONROOT}`,
     WorkingDir: APP,
