@@ -416,27 +416,23 @@ const WITH_MS: Files = {
   "package.json": `{"dependencies": {"ms": "2.1.3"}}`,
 };
 
+/** Of all processes of this machine but ended ones. */
+function commandLines(): string {
+  return execFileSync("ps", ["-A", "-o", "args="], { encoding: "utf8" });
+}
+
 describe("a build", () => {
   it("that hangs is ended at its time limit, with all that it started", { timeout: 30_000 }, async () => {
-    const builder = await builderWith({
-      npmCommand: ["/bin/sh", "-c", "echo $$ > $HOME/../../../pid; sleep 300 & sleep 300"],
-      timeoutMs: 500,
-    });
-    const wanted = request("typescript", "handler.run", {
-      "handler.js": "export const run = 1;",
-      "package.json": `{"dependencies": {"ms": "2.1.3"}}`,
-    });
-    await expect(builder.prepare(wanted, never)).rejects.toMatchObject({
-      code: "build_failed",
-      message: expect.stringContaining("0.5 s"),
-    });
-    const pid = Number(await readFile(join(root, "layers/pid"), "utf8"));
-    // Ended ones may wait for their new parent to collect them.
-    const states = execFileSync("ps", ["-A", "-o", "pgid=", "-o", "stat="], { encoding: "utf8" })
-      .split("\n")
-      .map((line) => line.trim().split(/\s+/))
-      .filter(([group, state]) => Number(group) === pid && !state?.startsWith("Z"));
-    expect(states).toEqual([]);
+    const seconds = `301.${process.pid}`;
+    const script = `setsid sleep ${seconds} & sleep ${seconds} & sleep ${seconds}`;
+    const builder = await builderWith({ npmCommand: ["/bin/sh", "-c", script], timeoutMs: 500 });
+    await expect(builder.prepare(request("typescript", "handler.run", WITH_MS), never)).rejects.toMatchObject(
+      {
+        code: "build_failed",
+        message: expect.stringContaining("0.5 s"),
+      },
+    );
+    await expect.poll(() => commandLines()).not.toContain(seconds);
   });
 
   it("that takes too much memory is ended", { timeout: 30_000 }, async () => {
@@ -473,29 +469,17 @@ describe("a build", () => {
   );
 
   it("ends when the last one who waits for it leaves, and begins anew for the next one", async () => {
-    const builder = await builderWith({
-      npmCommand: ["/bin/sh", "-c", "echo $$ > $HOME/../../../pid; exec sleep 300"],
-    });
+    const seconds = `302.${process.pid}`;
+    const builder = await builderWith({ npmCommand: ["/bin/sh", "-c", `exec sleep ${seconds}`] });
     const wanted = request("typescript", "handler.run", WITH_MS);
-    const leaving = new AbortController();
-    const left = builder.prepare(wanted, leaving.signal);
-    const readPid = (): Promise<string> => readFile(join(root, "layers/pid"), "utf8").catch(() => "");
-    await expect.poll(readPid, { timeout: 10_000 }).not.toBe("");
-    leaving.abort(new Error("replaced"));
-    await expect(left).rejects.toThrow("replaced");
-    const pid = Number(await readPid());
-    const state = (): string | undefined => {
-      const lines = execFileSync("ps", ["-A", "-o", "pid=", "-o", "stat="], { encoding: "utf8" }).split("\n");
-      const line = lines.map((text) => text.trim().split(/\s+/)).find(([own]) => Number(own) === pid);
-      return line?.[1]?.startsWith("Z") === true ? undefined : line?.[1];
-    };
-    await expect.poll(state).toBeUndefined();
-    await rm(join(root, "layers/pid"));
-    const next = new AbortController();
-    const again = builder.prepare(wanted, next.signal);
-    await expect.poll(readPid, { timeout: 10_000 }).not.toBe("");
-    next.abort(new Error("enough"));
-    await expect(again).rejects.toThrow("enough");
+    for (const reason of ["replaced", "enough"]) {
+      const leaving = new AbortController();
+      const left = builder.prepare(wanted, leaving.signal);
+      await expect.poll(() => commandLines(), { timeout: 10_000 }).toContain(seconds);
+      leaving.abort(new Error(reason));
+      await expect(left).rejects.toThrow(reason);
+      await expect.poll(() => commandLines()).not.toContain(seconds);
+    }
   });
 
   it("tells line by line what its tools print, without credentials", async () => {

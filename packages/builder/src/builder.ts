@@ -28,6 +28,9 @@ import { unpackSource } from "./unpack.ts";
 /** A copy that was asked for lately is kept although no revision refers to it yet. */
 const RECENT_MS = 15 * 60_000;
 
+/** What compilers keep goes when nothing was compiled with it for so long. */
+const COMPILED_MS = 14 * 86_400_000;
+
 type Phases = Record<string, number>;
 
 interface Built {
@@ -203,10 +206,13 @@ export async function createBuilder(deps: BuilderDependencies, options: BuilderO
     },
     async collect(referenced) {
       const names = new Set([...referenced].map((reference) => copies.name(reference)));
-      const horizon = deps.clock.now() - RECENT_MS;
+      const now = deps.clock.now();
+      const horizon = now - RECENT_MS;
       for (const [name, atMs] of usedAtMs) if (atMs < horizon) usedAtMs.delete(name);
       const result = await copies.collect((name) => names.has(name) || usedAtMs.has(name));
-      return { removed: result.removed + (await layers.collect(result.layers)) };
+      const removed = result.removed + (await layers.collect(result.layers));
+      for (const compiler of Object.values(compilers)) await compiler.collect?.(now - COMPILED_MS);
+      return { removed };
     },
     async close() {
       closing.abort(new PlatformError("draining", "the platform is stopping"));

@@ -68,7 +68,8 @@ export function createTools(settings: ToolSettings, confinement: Confinement): T
     registryUser,
     sourceUser: settings.runAs,
     async run(command, { cwd, scratch, env, runs, offline, diskRoots, onLine, signal }) {
-      const alone = offline === true && runs === "source" ? confinement.offline : undefined;
+      const isolated = offline === true ? confinement.offline : undefined;
+      const alone = runs === "source" ? (isolated ?? confinement.contained) : undefined;
       const user = runs === "registry" ? registryUser : settings.runAs;
       const environment = { ...toolEnvironment(settings.hostEnvironment, scratch), ...env };
       // The programs before it would only say that they could not start it.

@@ -18,3 +18,22 @@ export function createTurns(): Turns {
     }
   };
 }
+
+/** At most `limit` at the same time, in the order of asking. */
+export function createLanes(limit: number): <T>(signal: AbortSignal, run: () => Promise<T>) => Promise<T> {
+  let free = limit;
+  const waiting: (() => void)[] = [];
+  return async (signal, run) => {
+    if (free > 0) free -= 1;
+    else await new Promise<void>((resolve) => waiting.push(resolve));
+    try {
+      signal.throwIfAborted();
+      return await run();
+    } finally {
+      // The lane is handed on: `free` stays as it is.
+      const next = waiting.shift();
+      if (next) next();
+      else free += 1;
+    }
+  };
+}

@@ -47,6 +47,8 @@ export interface Compiler {
   /** Version of all that decides about the result besides the source. */
   readonly key: string;
   compile(request: CompileRequest): Promise<{ readonly loadsModels: boolean }>;
+  /** Removes what it keeps and has not used since `before`, in milliseconds since the epoch. */
+  collect?(before: number): Promise<void>;
 }
 
 export interface BuilderDependencies {

@@ -1,12 +1,13 @@
 import { createHash } from "node:crypto";
-import { cp, lstat, mkdir, readdir, readFile, rename, rm, writeFile } from "node:fs/promises";
+import { copyFile, cp, lstat, mkdir, readdir, readFile, rename, rm, writeFile } from "node:fs/promises";
+import { availableParallelism } from "node:os";
 import { join, relative, sep } from "node:path";
 import { PlatformError, type ErrorDetail } from "@hanzo-fn/contract";
 import { withExcerpts } from "../excerpt.ts";
 import { buildFailed } from "../failures.ts";
 import { preinstalledRust } from "../preinstalled.ts";
 import { giveTree } from "../seal.ts";
-import { createTurns } from "../turns.ts";
+import { createLanes, createTurns } from "../turns.ts";
 import type { Tools } from "../tools.ts";
 import type { Compiler, CompileRequest, RustToolchain } from "../types.ts";
 import { createRustCaches, writeBasePackage, type Mode } from "./caches.ts";
@@ -86,6 +87,7 @@ export function createRustCompiler(
   const caches = createRustCaches(toolchain, tools, places);
   const cargo = createCargo(toolchain, tools);
   const turns = createTurns();
+  const lanes = createLanes(Math.max(1, Math.floor(availableParallelism() / 2)));
 
   const sdkLock = async (): Promise<string> =>
     (await readText(join(await caches.sdk(), "Cargo.lock"))) ?? "version = 4\n";
@@ -128,7 +130,7 @@ export function createRustCompiler(
   };
 
   /** Makes the copy at `work.root` a package with the program to build; answers what the profile is to be. */
-  const adapt = async (request: CompileRequest, work: CargoWork, bin: string) => {
+  const adapt = async (request: CompileRequest, work: CargoWork, bin: string, lock: string) => {
     const { root } = work;
     const files = await readRustFiles(root);
     const handler = findRustHandler(files, request.entry);
@@ -152,7 +154,7 @@ export function createRustCompiler(
     await writeFile(join(root, "Cargo.toml"), toml);
     if (main.text !== undefined) await writeFile(join(root, main.path), main.text);
     if ((await readText(join(root, "Cargo.lock"))) === undefined)
-      await writeFile(join(root, "Cargo.lock"), await sdkLock());
+      await copyFile(lock, join(root, "Cargo.lock"));
     return { handler, settings: profileSettings(request.mode, own), loadsModels: sdk.models };
   };
 
@@ -195,7 +197,7 @@ export function createRustCompiler(
   const compile = async (request: CompileRequest): Promise<{ readonly loadsModels: boolean }> => {
     const { org, mode, scratch, onLine, signal } = request;
     await giveTree(scratch, tools.sourceUser);
-    const target = await caches.target(org, mode, buildBase(mode, request));
+    const { target, lock } = await caches.target(org, mode, buildBase(mode, request));
     const root = caches.folder(org, request.function);
     await rm(root, { recursive: true, force: true });
     await mkdir(join(root, ".."), { recursive: true });
@@ -204,7 +206,7 @@ export function createRustCompiler(
     await rm(join(root, ".cargo"), { recursive: true, force: true });
     const work: CargoWork = { root, scratch, home: caches.home, target, onLine, signal };
     const bin = `fn-${createHash("sha256").update(request.function).digest("hex").slice(0, 12)}`;
-    const { handler, settings, loadsModels } = await adapt(request, work, bin);
+    const { handler, settings, loadsModels } = await adapt(request, work, bin, lock);
     const built = await cargo.build(bin, mode, settings, work);
     if (!built.ok) await failed(request, handler, built.errors, root);
     await takeProgram(request, work, bin);
@@ -213,6 +215,9 @@ export function createRustCompiler(
 
   return {
     key: `${toolchain.version} ${toolchain.sdkDigest}`,
-    compile: (request) => turns(request.org, request.signal, () => compile(request)),
+    // One at a time per organisation, whose compiled crates they share; cargo itself uses all processors.
+    compile: (request) =>
+      turns(request.org, request.signal, () => lanes(request.signal, () => compile(request))),
+    collect: (before) => caches.collect(before),
   };
 }

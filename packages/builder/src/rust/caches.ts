@@ -1,6 +1,6 @@
 import { execFile } from "node:child_process";
 import { createHash, createHmac, randomUUID } from "node:crypto";
-import { access, chmod, cp, mkdir, rename, rm, utimes, writeFile } from "node:fs/promises";
+import { access, chmod, cp, mkdir, readdir, rename, rm, stat, utimes, writeFile } from "node:fs/promises";
 import { basename, join } from "node:path";
 import { promisify } from "node:util";
 import { createSingleFlight } from "@hanzo-fn/lifecycle";
@@ -23,7 +23,17 @@ export interface RustCaches {
   /** The SDK at a path that stays the same for one content: cargo takes another path for another crate. */
   sdk(): Promise<string>;
   /** Compiled crates of one organisation; begins as a copy of what the platform has compiled of its own. */
-  target(org: string, mode: Mode, base: BaseBuild): Promise<string>;
+  target(
+    org: string,
+    mode: Mode,
+    base: BaseBuild,
+  ): Promise<{
+    readonly target: string;
+    /** Cargo.lock of what is compiled already: with other versions it would be of no use. */
+    readonly lock: string;
+  }>;
+  /** Removes what was not used since; times in milliseconds since the epoch. */
+  collect(before: number): Promise<void>;
   /** Where the source of one function is compiled: the same path every time. */
   folder(org: string, name: string): string;
 }
@@ -108,8 +118,17 @@ export function createRustCaches(
         await run("cp", ["-a", join(made, "target"), join(fresh, "target")]);
         await giveTree(fresh, tools.sourceUser);
       });
-      await utimes(dir, new Date(), new Date());
-      return join(dir, "target");
+      for (const used of [dir, made, await sdkDir()]) await utimes(used, new Date(), new Date());
+      return { target: join(dir, "target"), lock: join(made, "Cargo.lock") };
+    },
+    async collect(before) {
+      for (const parent of [root, places.ownRoot]) {
+        for (const name of await readdir(parent).catch(() => [])) {
+          const path = join(parent, name);
+          const { mtimeMs } = await stat(path).catch(() => ({ mtimeMs: Infinity }));
+          if (name !== "home" && mtimeMs < before) await rm(path, { recursive: true, force: true });
+        }
+      }
     },
   };
 }
