@@ -8,9 +8,12 @@ import { STAND_INS, tone, writeStandIn } from "@hanzo-fn/testkit/models";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { callFunction } from "./support/deploys.ts";
 import { deployFunction } from "./support/functions.ts";
-import { startPlatform, type TestPlatform } from "./support/platform.ts";
+import { REPOSITORY, startPlatform, type TestPlatform } from "./support/platform.ts";
+import { registrySettings } from "./support/registries.ts";
 
 const SAMPLES = fileURLToPath(new URL("samples/", import.meta.url));
+/** What compilers keep between runs. */
+const BUILD_CACHE = join(REPOSITORY, ".cache", "builds");
 const STREAM = "HANZO_MQ";
 
 let nats: NatsServer;
@@ -26,7 +29,10 @@ beforeAll(async () => {
   await (await jetstreamManager(connection)).streams.add({ name: STREAM, subjects: ["mq.>"] });
   models = await tempDir("hfn-models-");
   await Promise.all(STAND_INS.map((name) => writeStandIn(join(models.path, name), name)));
-  platform = await startPlatform({ config: `models:\n  path: ${models.path}\n`, env: { NATS_URL: nats.url } });
+  platform = await startPlatform({
+    config: `models:\n  path: ${models.path}\n`,
+    env: { ...registrySettings(), NATS_URL: nats.url, HANZO_FN_BUILD_CACHE: BUILD_CACHE },
+  });
 });
 afterAll(async () => {
   await connection?.close();
@@ -71,48 +77,62 @@ test("the Go sample classifies a text", { timeout: 180_000 }, async (ctx) => {
   expect(await called("classify", { text: "what is the price?" })).toMatchObject({ label: "sales" });
 });
 
-test("the TypeScript sample routes a message to support, and only such a one", { timeout: 180_000 }, async (ctx) => {
-  if (absent !== undefined) return ctx.skip(absent);
-  await deploySample("typescript");
-  expect(await called("webhook", { text: "what is the price?" })).toEqual({ routed: true, intent: "sales" });
-  await expect(published("mq.notify.support")).rejects.toThrow("nothing was published");
-  expect(await called("webhook", { text: "the app is broken" })).toEqual({ routed: true, intent: "support" });
-  expect(await published("mq.notify.support")).toMatchObject({
-    schema: "hanzo.mq.v1",
-    source: "fn/webhook",
-    data: {
-      channel: "slack",
-      message: "the app is broken",
-      metadata: { confidence: expect.closeTo(0.99003, 4) as number },
-    },
-  });
-});
-
-test("the Rust sample transcribes stored sound and publishes the transcript", { timeout: 300_000 }, async (ctx) => {
-  if (absent !== undefined) return ctx.skip(absent);
-  await deploySample("rust");
-  await deployFunction(platform, {
-    name: "recorder",
-    runtime: "typescript",
-    code: `export const handle = async (ctx) => ctx.storage.put(ctx.query.get("to"), ctx.body, { contentType: "audio/wav" });\n`,
-  });
-  for (const [word, hertz] of [
-    ["low", 200],
-    ["high", 5000],
-  ] as const) {
-    // A bucket of the organisation, since a function's own folder is its own.
-    const url = `s3://hanzo-audio/${word}.wav`;
-    const stored = await platform.fetchInvoke(`/v1/functions/recorder?to=${encodeURIComponent(url)}`, {
-      method: "POST",
-      headers: { "content-type": "audio/wav" },
-      body: tone(hertz, 2),
+test(
+  "the TypeScript sample routes a message to support, and only such a one",
+  { timeout: 180_000 },
+  async (ctx) => {
+    if (absent !== undefined) return ctx.skip(absent);
+    await deploySample("typescript");
+    expect(await called("webhook", { text: "what is the price?" })).toEqual({
+      routed: true,
+      intent: "sales",
     });
-    expect([stored.status, await stored.text()]).toEqual([200, expect.stringContaining("size")]);
-    expect(await called("transcribe", { audio_url: url })).toEqual({ transcript: word });
-    expect(await published("mq.pipeline.transcription.complete")).toMatchObject({
+    await expect(published("mq.notify.support")).rejects.toThrow("nothing was published");
+    expect(await called("webhook", { text: "the app is broken" })).toEqual({
+      routed: true,
+      intent: "support",
+    });
+    expect(await published("mq.notify.support")).toMatchObject({
       schema: "hanzo.mq.v1",
-      source: "fn/transcribe",
-      data: { audio_url: url, transcript: word },
+      source: "fn/webhook",
+      data: {
+        channel: "slack",
+        message: "the app is broken",
+        metadata: { confidence: expect.closeTo(0.99003, 4) as number },
+      },
     });
-  }
-});
+  },
+);
+
+test(
+  "the Rust sample transcribes stored sound and publishes the transcript",
+  { timeout: 300_000 },
+  async (ctx) => {
+    if (absent !== undefined) return ctx.skip(absent);
+    await deploySample("rust");
+    await deployFunction(platform, {
+      name: "recorder",
+      runtime: "typescript",
+      code: `export const handle = async (ctx) => ctx.storage.put(ctx.query.get("to"), ctx.body, { contentType: "audio/wav" });\n`,
+    });
+    for (const [word, hertz] of [
+      ["low", 200],
+      ["high", 5000],
+    ] as const) {
+      // A bucket of the organisation, since a function's own folder is its own.
+      const url = `s3://hanzo-audio/${word}.wav`;
+      const stored = await platform.fetchInvoke(`/v1/functions/recorder?to=${encodeURIComponent(url)}`, {
+        method: "POST",
+        headers: { "content-type": "audio/wav" },
+        body: tone(hertz, 2),
+      });
+      expect([stored.status, await stored.text()]).toEqual([200, expect.stringContaining("size")]);
+      expect(await called("transcribe", { audio_url: url })).toEqual({ transcript: word });
+      expect(await published("mq.pipeline.transcription.complete")).toMatchObject({
+        schema: "hanzo.mq.v1",
+        source: "fn/transcribe",
+        data: { audio_url: url, transcript: word },
+      });
+    }
+  },
+);
