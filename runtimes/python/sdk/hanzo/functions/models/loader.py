@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import json
 import os
+import threading
 from collections.abc import Sequence
-from functools import cached_property
 from typing import TYPE_CHECKING, Any, NamedTuple, Union, overload
 
 if TYPE_CHECKING:
@@ -44,6 +44,9 @@ class Model:
         self.name = name
         self.config = _read_json(os.path.join(path, "config.json"))
         """What config.json says; empty where there is none."""
+        self._lock = threading.Lock()
+        self._text_model: Any = None
+        self._speech_model: Any = None
 
     def __repr__(self) -> str:
         return f"Model(name={self.name!r}, path={self.path!r})"
@@ -69,17 +72,24 @@ class Model:
         """What is said in a WAV file, or in float samples at 16 kHz. ``language`` is a code such as ``en``."""
         return self._speech.transcribe(audio, language)
 
-    @cached_property
+    @property
     def _texts(self) -> Any:
-        from .text import TextModel
+        # One session, also where two threads ask first; loading twice would hold the weights twice.
+        with self._lock:
+            if self._text_model is None:
+                from .text import TextModel
 
-        return TextModel(self)
+                self._text_model = TextModel(self)
+            return self._text_model
 
-    @cached_property
+    @property
     def _speech(self) -> Any:
-        from .whisper import Whisper
+        with self._lock:
+            if self._speech_model is None:
+                from .whisper import Whisper
 
-        return Whisper(self)
+                self._speech_model = Whisper(self)
+            return self._speech_model
 
     def _json(self, *parts: str) -> Any:
         return _read_json(os.path.join(self.path, *parts))
