@@ -24,6 +24,7 @@ describe.each(RUNTIMES)("templates of %s", (runtime) => {
         "function.yaml",
       ]),
     );
+    expect(files.filter(({ text }) => text.trim() === "").map(({ path }) => path)).toEqual([]);
     for (const { path, text } of files)
       expect([path, text]).toEqual([path, expect.not.stringMatching(/\{\{(?:\w+|entry \w+)\}\}/)]);
     const text = files.find(({ path }) => path === "function.yaml")?.text ?? "";
