@@ -21,7 +21,7 @@ const DRAIN_TIME: Duration = Duration::from_secs(10);
 /// The server reads from the connection only as fast as the pieces are taken. A body that ends early is an error.
 pub struct Body {
     source: Source,
-    progress: Progress,
+    progress: Option<Progress>,
 }
 
 /// How far a request body has been read; clones tell the same.
@@ -43,6 +43,10 @@ impl Progress {
         self.0.complete.load(Ordering::Relaxed)
     }
 
+    fn is_abandoned(&self) -> bool {
+        self.0.abandoned.load(Ordering::Relaxed)
+    }
+
     /// The connection ends with this call: the rest of the body is not to be read.
     pub(crate) fn abandon(&self) {
         self.0.abandoned.store(true, Ordering::Relaxed);
@@ -56,8 +60,10 @@ enum Source {
 
 impl Body {
     pub(crate) fn from_connection(incoming: Incoming, progress: Progress) -> Self {
-        let source = Source::Connection(Some(incoming));
-        Self { source, progress }
+        Self {
+            source: Source::Connection(Some(incoming)),
+            progress: Some(progress),
+        }
     }
 
     /// The next piece; `None` at the end.
@@ -106,7 +112,9 @@ impl Stream for Body {
         loop {
             match ready!(Pin::new(&mut *incoming).poll_frame(context)) {
                 None => {
-                    body.progress.complete();
+                    if let Some(progress) = &body.progress {
+                        progress.complete();
+                    }
                     return Poll::Ready(None);
                 }
                 Some(Ok(frame)) => match frame.into_data() {
@@ -130,7 +138,7 @@ impl Drop for Body {
         let Source::Connection(Some(mut incoming)) = source else {
             return;
         };
-        if incoming.is_end_stream() || self.progress.0.abandoned.load(Ordering::Relaxed) {
+        if incoming.is_end_stream() || self.progress.as_ref().is_some_and(Progress::is_abandoned) {
             return;
         }
         if let Ok(runtime) = tokio::runtime::Handle::try_current() {
@@ -154,8 +162,10 @@ async fn drain(incoming: &mut Incoming) {
 impl From<Bytes> for Body {
     fn from(bytes: Bytes) -> Self {
         let source = Source::Memory(bytes);
-        let progress = Progress::default();
-        Self { source, progress }
+        Self {
+            source,
+            progress: None,
+        }
     }
 }
 

@@ -9,7 +9,6 @@ use bytes::Bytes;
 use hyper::body::Incoming;
 use hyper::header::{HeaderMap, HeaderValue, CONNECTION, UPGRADE};
 use hyper::{Request, Response, StatusCode};
-use tokio::sync::oneshot;
 
 use super::failure::{failure, Code};
 use super::guard::{Guard, Watched};
@@ -79,10 +78,7 @@ async fn answer(
     late: Late,
     began: &mut Began,
 ) -> Result<Response<Outgoing>, Refused> {
-    let mut waiting = Waiting {
-        call: Arc::clone(call),
-        over: false,
-    };
+    let mut waiting = Waiting { call, over: false };
     let progress = asked.progress.clone();
     let mut deadline = Deadline {
         guard: &server.guard,
@@ -94,23 +90,24 @@ async fn answer(
         return Err(late.refusal());
     };
     let ready = ready?;
-    let (sender, receiver) = oneshot::channel();
-    call.begin(ready.turn, sender);
+    call.begin(ready.turn);
     *began = Some(Instant::now());
     run::start(Arc::clone(server), Arc::clone(call), ready.context, ready.body);
-    let reply = deadline.limit(receiver).await;
+    let reply = deadline
+        .limit(std::future::poll_fn(|context| call.poll_answer(context.waker())))
+        .await;
     waiting.over = true;
     match reply {
         // It computed through its deadline, and answers at last.
-        Some(Ok(Reply::Whole(..) | Reply::Head(_) | Reply::Stream(..)))
+        Some(Some(Reply::Whole(..) | Reply::Head(_) | Reply::Stream(..)))
             if Instant::now() >= call.deadline =>
         {
             call.cancel(CancelReason::DeadlineExceeded);
             Err(late.refusal())
         }
-        Some(Ok(Reply::Failed(code, msg))) => Err(Refused(code, msg)),
-        Some(Ok(reply)) => Ok(server.finish(reply, call, late, *began)),
-        Some(Err(_)) => {
+        Some(Some(Reply::Failed(code, msg))) => Err(Refused(code, msg)),
+        Some(Some(reply)) => Ok(server.finish(reply, call, late, *began)),
+        Some(None) => {
             let msg = "the handler ended without an answer".to_owned();
             Err(Refused(Code::HandlerError, msg))
         }
@@ -151,12 +148,12 @@ impl Deadline<'_> {
 }
 
 /// Cancels the call where the connection goes away before there is an answer.
-struct Waiting {
-    call: Arc<Call>,
+struct Waiting<'a> {
+    call: &'a Arc<Call>,
     over: bool,
 }
 
-impl Drop for Waiting {
+impl Drop for Waiting<'_> {
     fn drop(&mut self) {
         if !self.over {
             self.call.cancel(CancelReason::ClosedByCaller);

@@ -2,7 +2,7 @@
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::task::Waker;
+use std::task::{Poll, Waker};
 use std::time::Instant;
 
 use tokio::sync::{oneshot, OwnedSemaphorePermit};
@@ -21,8 +21,9 @@ pub(crate) struct Call {
 struct State {
     /// The turn of the concurrency, while the call holds one.
     turn: Option<OwnedSemaphorePermit>,
-    /// Where the head of the answer goes.
-    answer: Option<oneshot::Sender<Reply>>,
+    /// The head of the answer, until the connection takes it.
+    answer: Option<Reply>,
+    answered: bool,
     handler: Option<Waker>,
     connection: Option<Waker>,
     /// Takes the close code of a WebSocket when the handler has ended.
@@ -46,16 +47,37 @@ impl Call {
         })
     }
 
-    pub(crate) fn begin(&self, turn: OwnedSemaphorePermit, answer: oneshot::Sender<Reply>) {
-        let mut state = self.state();
-        state.turn = Some(turn);
-        state.answer = Some(answer);
+    pub(crate) fn begin(&self, turn: OwnedSemaphorePermit) {
+        self.state().turn = Some(turn);
     }
 
     /// Gives the head of the answer; false where it has been given or nobody waits for it.
     pub(crate) fn answer(&self, reply: Reply) -> bool {
-        let answer = self.state().answer.take();
-        answer.is_some_and(|answer| answer.send(reply).is_ok())
+        let mut state = self.state();
+        if state.answered || self.cancelled.is_cancelled() {
+            return false;
+        }
+        state.answered = true;
+        state.answer = Some(reply);
+        let connection = state.connection.take();
+        drop(state);
+        if let Some(connection) = connection {
+            connection.wake();
+        }
+        true
+    }
+
+    /// The head of the answer; `None` where the handler has ended without one.
+    pub(crate) fn poll_answer(&self, waker: &Waker) -> Poll<Option<Reply>> {
+        let mut state = self.state();
+        if let Some(reply) = state.answer.take() {
+            return Poll::Ready(Some(reply));
+        }
+        if state.ended {
+            return Poll::Ready(None);
+        }
+        state.connection = Some(waker.clone());
+        Poll::Pending
     }
 
     /// Where the close code of the call's WebSocket goes.
@@ -128,7 +150,7 @@ impl Call {
         state.ended = true;
         state.handler = None;
         // Without an answer the connection learns that there will be none.
-        state.answer = None;
+        let connection = state.connection.take().filter(|_| !state.answered);
         state.turn = None;
         let socket = state.socket.take();
         let code = match self.cancelled.reason() {
@@ -138,6 +160,9 @@ impl Call {
             Some(_) => INTERNAL,
         };
         drop(state);
+        if let Some(connection) = connection {
+            connection.wake();
+        }
         if let Some(socket) = socket {
             let _ = socket.send(code);
         }
