@@ -8,6 +8,8 @@ export interface CommandResult {
   readonly code: number;
   /** stdout and stderr as they came. */
   readonly output: string;
+  /** Alone: lines of stderr may come in the middle of one of stdout. */
+  readonly stdout: string;
   readonly ms: number;
 }
 
@@ -25,6 +27,8 @@ export function runCommand(
     stdio: ["ignore", "pipe", "pipe"],
   });
   let output = "";
+  let stdout = "";
+  child.stdout.on("data", (chunk: Buffer) => (stdout += chunk.toString("utf8")));
   const take = (chunk: Buffer): void => {
     output += chunk.toString("utf8");
     if (options.echo === true) process.stdout.write(chunk);
@@ -33,12 +37,13 @@ export function runCommand(
   child.stderr.on("data", take);
   return new Promise((resolve) => {
     child.once("error", (error) =>
-      resolve({ code: 127, output: error.message, ms: performance.now() - started }),
+      resolve({ code: 127, output: error.message, stdout, ms: performance.now() - started }),
     );
     child.once("close", (code, signal) =>
       resolve({
         code: code ?? 1,
         output: signal === null ? output : `${output}\nended by ${signal}`,
+        stdout,
         ms: performance.now() - started,
       }),
     );

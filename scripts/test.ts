@@ -1,11 +1,12 @@
 /**
  * `npm test`: the checks and every tier of tests; ends with `N passed, N failed, N skipped`.
  * `--long` runs the longer tier instead (more kill points, a longer open loop and fuzz, the oldest Node that functions
- * may use) and adds the counts of the run before it.
+ * may use, the SDK of Rust with its models) and adds the counts of the run before it.
  * `--strict-skips` (in .ci/run): a skip counts as a failure unless it needs a GPU or the contract lists it as absent.
  */
 import { mkdir, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
+import { goTests, pythonTests, rustTests } from "./language-tests.ts";
 import { ROOT, runCommand } from "./run-command.ts";
 import type { Counts } from "./test-reporter.ts";
 
@@ -45,33 +46,6 @@ async function vitest(
   }
 }
 
-/** The tests of the Python runtime, which are written in Python. */
-async function python(): Promise<Counts> {
-  const probe = await runCommand("python3", ["-c", "import sys; sys.exit(sys.version_info < (3, 10))"]);
-  if (probe.code !== 0) {
-    return {
-      passed: 0,
-      failed: 0,
-      skipped: [{ name: "runtimes/python", reason: "Python 3.10 or newer is not installed" }],
-    };
-  }
-  const result = await runCommand("python3", ["-m", "unittest", "discover", "-s", "runtimes/python/tests"], {
-    echo: true,
-  });
-  const ran = Number(/^Ran (\d+) tests?/m.exec(result.output)?.[1] ?? 0);
-  const bad = [...result.output.matchAll(/(?:failures|errors)=(\d+)/g)].reduce(
-    (sum, [, n]) => sum + Number(n),
-    0,
-  );
-  const skipped = Number(/skipped=(\d+)/.exec(result.output)?.[1] ?? 0);
-  const failed = result.code === 0 ? 0 : Math.max(1, bad);
-  const reasons = Array.from({ length: skipped }, () => ({
-    name: "runtimes/python",
-    reason: "skipped by unittest",
-  }));
-  return { passed: Math.max(0, ran - failed - skipped), failed, skipped: reasons };
-}
-
 const total: Counts = { passed: 0, failed: 0, skipped: [] };
 function add(counts: Counts): void {
   total.passed += counts.passed;
@@ -83,7 +57,7 @@ async function everyTier(): Promise<void> {
   const check = await runCommand("node", ["scripts/check.ts", "--no-unit"], { echo: true });
   if (check.code !== 0) add({ passed: 0, failed: 1, skipped: [] });
   for (const project of ["unit", "integration", "e2e"]) add(await vitest(project));
-  add(await python());
+  for (const counts of [await pythonTests(), await goTests(), await rustTests()]) add(counts);
 }
 
 async function longTier(): Promise<void> {
@@ -92,6 +66,7 @@ async function longTier(): Promise<void> {
   const env = { CRASH_POINTS: "200", REQUESTS: "10000", FUZZ_SECONDS: "60", LONG: "1" };
   add(await vitest("e2e", ["e2e/crash.test.ts", "e2e/rollout.test.ts"], env));
   add(await vitest("integration", ["invoke-proxy/test/fuzz.it.test.ts"], env));
+  add(await rustTests(["model"]));
   const folder = join(CACHE, "oldest-node");
   await mkdir(folder, { recursive: true });
   const install = await runCommand("npm", [
