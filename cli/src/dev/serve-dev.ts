@@ -46,6 +46,8 @@ export interface DevServer {
 }
 
 const STOP_GRACE_MS = 5000;
+/** After so long a first build tells that it goes on. */
+const LONG_BUILD_MS = 2000;
 
 function isAlive(pid: number): boolean {
   try {
@@ -172,14 +174,24 @@ export async function serveDev(options: DevOptions, show: Show, signal: AbortSig
     onExit: (error) => show({ event: "exited", error }),
     clock,
   });
+  const patience = setTimeout(() => {
+    show({
+      event: "note",
+      text: "  building; what it depends on is made once and kept, later saves take less",
+    });
+  }, LONG_BUILD_MS).unref();
   const code: CurrentCode = createCurrentCode({
     watch,
     make,
     events: {
       onReady({ options: { function: name, revision } }, ms) {
+        clearTimeout(patience);
         show({ event: "ready", function: name, revision, ms });
       },
-      onFailed: (error, ms) => show({ event: "failed", error, ms }),
+      onFailed(error, ms) {
+        clearTimeout(patience);
+        show({ event: "failed", error, ms });
+      },
     },
     clock,
   });
@@ -198,6 +210,7 @@ export async function serveDev(options: DevOptions, show: Show, signal: AbortSig
   route(watch.version);
 
   const close = async (): Promise<void> => {
+    clearTimeout(patience);
     watch.close();
     await code.close();
     await Promise.all([workers.close(), builder.close()]);
