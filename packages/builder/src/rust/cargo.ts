@@ -28,7 +28,24 @@ const LACKING =
 
 /** Without where things lie on the platform's machine. */
 function say({ onLine }: CargoWork, line: string): void {
-  onLine(line.trimStart().replace(/ \(\/[^)]*\)$/, ""));
+  onLine(line.trimStart().replaceAll(/ \(\/[^)]*\)/g, ""));
+}
+
+/** Holds lines back until something is compiled: what an offline attempt says before may be told by fetching anew. */
+function heldBack(onLine: (line: string) => void): { line(text: string): void; end(told: boolean): void } {
+  let held: string[] | undefined = [];
+  const flush = (): void => {
+    for (const text of held ?? []) onLine(text);
+    held = undefined;
+  };
+  return {
+    line(text) {
+      if (/^\s*(?:Compiling|Finished)\b/.test(text)) flush();
+      if (held === undefined) onLine(text);
+      else held.push(text);
+    },
+    end: (told) => (told ? flush() : undefined),
+  };
 }
 
 /** Runs cargo: fetching as the user of the caches, without running any crate; compiling as another one, offline. */
@@ -65,15 +82,24 @@ export function createCargo(toolchain: RustToolchain, tools: Tools) {
 
   const compile = async (args: readonly string[], work: CargoWork) => {
     const errors: ErrorDetail[] = [];
+    const held = heldBack((line) => say(work, line));
     const onLine = (line: string, from: "stdout" | "stderr"): void => {
-      if (from === "stderr") return say(work, line);
+      if (from === "stderr") return held.line(line);
       const found = readRustError(line);
       if (found === undefined) return;
       errors.push(found.error);
       for (const rendered of found.rendered.trimEnd().split("\n")) work.onLine(rendered);
     };
     const { code, output } = await run(args, work, { runs: "source", offline: true, onLine });
-    return { code, errors, output };
+    const lacking = code !== 0 && errors.length === 0 && LACKING.test(output);
+    held.end(!lacking);
+    return { code, errors, output, lacking };
+  };
+
+  /** Crates keep the modes they were packed with, and some hide their files from the user who compiles them. */
+  const uncover = async ({ root, scratch, home, signal }: CargoWork): Promise<void> => {
+    const sources = join(home, "registry", "src");
+    await tools.run(["chmod", "-R", "a+rX", sources], { cwd: root, scratch, runs: "registry", signal });
   };
 
   const fetch = async (work: CargoWork): Promise<void> => {
@@ -81,6 +107,7 @@ export function createCargo(toolchain: RustToolchain, tools: Tools) {
     const onLine = (line: string): void => say(work, line);
     const { code, output } = await run(["fetch", "--target", host], work, { runs: "registry", onLine });
     if (code !== 0) throw cargoFailure(output, work.root);
+    await uncover(work);
     await giveTree(work.root, tools.sourceUser);
   };
 
@@ -99,7 +126,7 @@ export function createCargo(toolchain: RustToolchain, tools: Tools) {
       const args = ["build", "--offline", "--bin", bin, ...profile, "--message-format=json", ...config];
       await giveTree(work.root, tools.sourceUser);
       let result = await compile(args, work);
-      if (result.code !== 0 && result.errors.length === 0 && LACKING.test(result.output)) {
+      if (result.lacking) {
         await fetch(work);
         result = await compile(args, work);
       }

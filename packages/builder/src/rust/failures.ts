@@ -59,7 +59,7 @@ export function parseCargoErrors(output: string, root: string): ErrorDetail[] {
   const lines = output.split("\n");
   const from = lines.findIndex((line) => /^error(?:\[|:)/.test(line));
   if (from === -1) return [];
-  const text = lines.slice(from).join("\n").replaceAll(`${root}/`, "");
+  const text = lines.slice(from).join("\n").replaceAll(`${root}/`, "").replaceAll(` (${root})`, "");
   const place = /^\s*-->\s+(\S+?):(\d+):(\d+)/m.exec(text);
   const at = place ? { path: place[1] ?? "", line: Number(place[2]), column: Number(place[3]) } : {};
   const [first = "", ...rest] = tailOf(text);
