@@ -4,18 +4,19 @@
 //! change of thread. (A thread of its own for handlers was measured at 0.3 to 0.65 of the throughput.) Code that
 //! blocks all the same must not hold up `ping`, deadlines and other calls. Two things see to that:
 //!
-//! - Of a runtime's workers one is never given to a handler: a handler that would take the last one goes on in
-//!   another runtime, which is made at that moment.
+//! - Of a runtime's workers one is never given to a handler. A handler that would take the last one waits for another
+//!   to be left, and goes on in a further runtime where that takes longer than code that does not block.
 //! - A worker that leaves the system's event queue for a handler that then blocks would leave nobody at that queue.
 //!   While handlers are being polled, the guard pokes the runtime every few milliseconds so that an idle worker looks.
 
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::Waker;
 
 use tokio::runtime::{Builder, Handle, Runtime};
 
 /// Workers beyond the processors in the first runtime; one of them is kept free of handlers.
-const SPARE: usize = 2;
+const SPARE: usize = 1;
 const MOST_FIRST: usize = 10;
 const OVERFLOW_WORKERS: usize = 16;
 const MOST_LANES: usize = 32;
@@ -25,6 +26,9 @@ pub(crate) struct Lane {
     handle: Handle,
     polls: AtomicUsize,
     most: usize,
+    /// Handlers that wait for a worker.
+    waiting: Mutex<Vec<Waker>>,
+    any_waiting: AtomicBool,
 }
 
 /// The first runtime, where connections live, and those that were made when it had no worker to spare.
@@ -59,6 +63,8 @@ impl Lane {
             handle,
             polls: AtomicUsize::new(0),
             most: workers - 1,
+            waiting: Mutex::default(),
+            any_waiting: AtomicBool::new(false),
         })
     }
 
@@ -69,14 +75,42 @@ impl Lane {
     /// Takes a worker for one poll of a handler; false where that would be the last one, unless `force`.
     pub(crate) fn enter(&self, force: bool) -> bool {
         if self.polls.fetch_add(1, Ordering::SeqCst) >= self.most && !force {
-            self.leave();
+            self.polls.fetch_sub(1, Ordering::SeqCst);
             return false;
         }
         true
     }
 
+    /// Gives the worker back, to a handler that waits for one.
     pub(crate) fn leave(&self) {
         self.polls.fetch_sub(1, Ordering::SeqCst);
+        if self.any_waiting.load(Ordering::SeqCst) {
+            let next = self.waiting().pop();
+            if let Some(next) = next {
+                next.wake();
+            }
+        }
+    }
+
+    /// Wakes a handler when a worker has been left, or when the guard looks the next time.
+    pub(crate) fn wait(&self, handler: &Waker) {
+        self.waiting().push(handler.clone());
+        self.any_waiting.store(true, Ordering::SeqCst);
+        if self.polls.load(Ordering::SeqCst) < self.most {
+            // The last one left between the question and the note.
+            self.wake_waiting();
+        }
+    }
+
+    fn wake_waiting(&self) {
+        if self.any_waiting.swap(false, Ordering::SeqCst) {
+            let waiting = std::mem::take(&mut *self.waiting());
+            waiting.into_iter().for_each(Waker::wake);
+        }
+    }
+
+    fn waiting(&self) -> MutexGuard<'_, Vec<Waker>> {
+        self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn busy(&self) -> bool {
@@ -123,6 +157,7 @@ impl Lanes {
         for lane in std::iter::once(&self.first).chain(further.iter()) {
             if lane.busy() {
                 found = true;
+                lane.wake_waiting();
                 lane.handle.spawn(async {});
             }
         }

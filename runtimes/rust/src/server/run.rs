@@ -4,6 +4,7 @@ use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context as Poller, Poll};
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use tokio::sync::mpsc;
@@ -32,6 +33,7 @@ pub(crate) fn start(server: Arc<Server>, call: Arc<Call>, context: Context, body
         lane: Arc::clone(server.lanes.first()),
         server,
         force: false,
+        waits: None,
     };
     // Connections run on the first lane, so this is the queue of the worker that is here.
     tokio::spawn(run);
@@ -101,7 +103,12 @@ struct Run {
     lane: Arc<Lane>,
     server: Arc<Server>,
     force: bool,
+    /// Since when it waits for a worker.
+    waits: Option<Instant>,
 }
+
+/// How long a handler waits for a worker of its lane before it goes on in another.
+const PATIENCE: Duration = Duration::from_millis(3);
 
 enum Stage {
     /// What it is to be called with.
@@ -116,9 +123,15 @@ impl Future for Run {
 
     fn poll(mut self: Pin<&mut Self>, poller: &mut Poller<'_>) -> Poll<()> {
         if !self.lane.enter(self.force) {
-            self.move_on();
-            return Poll::Ready(());
+            let since = *self.waits.get_or_insert_with(Instant::now);
+            if since.elapsed() > PATIENCE {
+                self.move_on();
+                return Poll::Ready(());
+            }
+            self.lane.wait(poller.waker());
+            return Poll::Pending;
         }
+        self.waits = None;
         self.server.guard.notice();
         let step = self.step(poller);
         self.lane.leave();
@@ -219,6 +232,7 @@ impl Run {
             lane: Arc::clone(&lane),
             server: Arc::clone(&self.server),
             force: !room,
+            waits: None,
         };
         lane.handle().spawn(run);
     }
