@@ -30,6 +30,7 @@ const EXITS: Record<number, readonly ErrorCode[]> = {
       "gpu_unavailable",
     ] as const),
     ...(["load_failed", "missing_secret", "unsupported", "rate_limited", "head_too_large"] as const),
+    ...(["range_not_satisfiable"] as const),
     ...(["client_closed", "handler_error", "unserialisable", "not_implemented", "instance_exited"] as const),
     ...(["malformed_response", "out_of_memory", "crash_loop", "http_version_not_supported"] as const),
   ],
@@ -40,7 +41,7 @@ const EXITS: Record<number, readonly ErrorCode[]> = {
   7: [
     ...(["internal", "instance_killed", "upstream_unreachable", "auth_unavailable"] as const),
     ...(["database_unavailable", "draining", "no_capacity", "registry_unreachable"] as const),
-    ...(["secrets_unavailable", "storage_full"] as const),
+    ...(["secrets_unavailable", "storage_full", "unavailable"] as const),
   ],
 };
 
