@@ -2,6 +2,8 @@ import { defineConfig } from "vitest/config";
 
 // Templates have tests of their own, for their users.
 const exclude = ["**/node_modules/**", "**/fixtures/**", "runtimes/*/templates/**"];
+// Tests of the longer tier, which assembles the images that they need.
+const images = "runtimes/images/**";
 
 export default defineConfig({
   test: {
@@ -10,7 +12,7 @@ export default defineConfig({
         test: {
           name: "unit",
           include: ["**/*.test.ts"],
-          exclude: [...exclude, "**/*.it.test.ts", "e2e/**"],
+          exclude: [...exclude, images, "**/*.it.test.ts", "e2e/**"],
         },
       },
       {
@@ -21,6 +23,17 @@ export default defineConfig({
           globalSetup: ["packages/testkit/src/postgres-setup.ts"],
           testTimeout: 30_000,
           hookTimeout: 60_000,
+        },
+      },
+      {
+        test: {
+          name: "images",
+          include: ["runtimes/images/**/*.test.ts"],
+          exclude,
+          globalSetup: ["runtimes/images/setup.ts"],
+          testTimeout: 60_000,
+          hookTimeout: 60_000,
+          fileParallelism: false,
         },
       },
       {

@@ -1,99 +1,84 @@
 /**
- * `npm run conformance [-- <language>...]`: the runtime contract as a program, against every runtime. Prints one line a
- * suite and one column a language; `--json <file>` writes the counts too. Ends with 1 where a case failed.
+ * `npm run conformance [-- <language>...]`: the runtime contract as a program, against every runtime as a process. Prints
+ * one line a suite and one column a language.
+ * `--images` runs it inside each language's image under runc as well, which is assembled where it changed;
+ * `--docs` does both, and writes the results and the page that shows them (docs/runtimes.md).
+ * Ends with 1 where a case failed.
  */
 import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
+import { noContainers } from "../runtimes/conformance/container.ts";
+import { conditions, imageSizes, RESULTS, type Results } from "./conformance/results.ts";
+import { lines, tabulate, type Table, toJson } from "./conformance/table.ts";
 import type { CaseResult } from "./conformance-reporter.ts";
-import { runCommand } from "./run-command.ts";
-
-/** How many cases of one suite ended in each state. */
-type Count = Partial<Record<CaseResult["state"], number>>;
+import { ROOT, runCommand } from "./run-command.ts";
 
 const CONFIG = "runtimes/conformance/vitest.config.ts";
 const REPORTER = "./scripts/conformance-reporter.ts";
+const IMAGES = join(ROOT, ".cache", "images");
 
-const { values, positionals } = parseArgs({ allowPositionals: true, options: { json: { type: "string" } } });
-const directory = await mkdtemp(join(tmpdir(), "hzfn-conformance-"));
-try {
-  const file = join(directory, "results.json");
-  const files = positionals.map((language) => `${language}.it.test.ts`);
-  const run = await runCommand("vitest", ["run", "--config", CONFIG, "--reporter", REPORTER, ...files], {
-    env: { CONFORMANCE_RESULTS: file },
-  });
-  const text = await readFile(file, "utf8").catch(() => undefined);
-  if (text === undefined) throw new Error(run.output);
-  const results = JSON.parse(text) as CaseResult[];
-  const table = tabulate(results);
-  print(table);
-  console.log(`${(run.ms / 1000).toFixed(1)} s`);
-  for (const one of results) if (one.state === "failed") explain(one);
-  if (values.json !== undefined) await writeFile(values.json, `${JSON.stringify(toJson(table), null, 2)}\n`);
-  process.exitCode = results.every(({ state }) => state === "passed" || state === "absent") ? run.code : 1;
-} finally {
-  await rm(directory, { recursive: true, force: true });
+const { values, positionals } = parseArgs({
+  allowPositionals: true,
+  options: { images: { type: "boolean" }, docs: { type: "boolean" } },
+});
+const docs = values.docs === true;
+if (docs && positionals.length > 0) throw new Error("the page shows all languages: leave out their names");
+
+const processes = await suites("as processes", {});
+let images: Table | undefined;
+if (values.images === true || docs) {
+  const reason = await withoutImages();
+  if (reason === undefined) images = await suites("inside images", { CONFORMANCE_IMAGES: IMAGES });
+  else console.log(`skipped: inside images: ${reason}`);
+}
+if (docs && images !== undefined && process.exitCode === 0) {
+  const results: Results = {
+    conditions: conditions(),
+    processes: toJson(processes),
+    images: toJson(images),
+    sizes: await imageSizes(IMAGES),
+  };
+  await writeFile(join(ROOT, RESULTS), `${JSON.stringify(results, null, 2)}\n`);
+  const pages = await runCommand("node", ["scripts/generate-docs.ts"], { echo: true });
+  process.exitCode = pages.code;
 }
 
-/** Suite to language to counts, both in the order they ran. */
-function tabulate(results: readonly CaseResult[]): Map<string, Map<string, Count>> {
-  const table = new Map<string, Map<string, Count>>();
-  for (const { language, suite, state } of results) {
-    const row = table.get(suite) ?? new Map<string, Count>();
-    table.set(suite, row);
-    const count = row.get(language) ?? {};
-    row.set(language, count);
-    count[state] = (count[state] ?? 0) + 1;
+/** Why there are no images to run in; undefined where they are ready. */
+async function withoutImages(): Promise<string | undefined> {
+  const reason = noContainers();
+  if (reason !== undefined) return reason;
+  const assembled = await runCommand("node", ["scripts/images.ts", ...positionals]);
+  if (assembled.code === 0) return undefined;
+  process.exitCode = 1;
+  return assembled.output.trim().split("\n").at(-1);
+}
+
+/** Runs every suite once, prints the table and what failed. */
+async function suites(title: string, env: Readonly<Record<string, string>>): Promise<Table> {
+  const directory = await mkdtemp(join(tmpdir(), "hzfn-conformance-"));
+  try {
+    const file = join(directory, "results.json");
+    const files = positionals.map((language) => `${language}.it.test.ts`);
+    const run = await runCommand("vitest", ["run", "--config", CONFIG, "--reporter", REPORTER, ...files], {
+      env: { ...env, CONFORMANCE_RESULTS: file },
+    });
+    const text = await readFile(file, "utf8").catch(() => undefined);
+    if (text === undefined) throw new Error(run.output);
+    const results = JSON.parse(text) as CaseResult[];
+    const table = tabulate(results);
+    console.log([`${title} (${(run.ms / 1000).toFixed(1)} s)`, ...lines(table), ""].join("\n"));
+    for (const one of results) if (one.state === "failed") explain(one);
+    const good = results.every(({ state }) => state === "passed" || state === "absent");
+    process.exitCode = good ? (process.exitCode ?? 0) : 1;
+    if (run.code !== 0) process.exitCode = run.code;
+    return table;
+  } finally {
+    await rm(directory, { recursive: true, force: true });
   }
-  return table;
-}
-
-function print(table: ReadonlyMap<string, ReadonlyMap<string, Count>>): void {
-  const rows = [...table];
-  const languages = [...new Set(rows.flatMap(([, row]) => [...row.keys()]))].toSorted();
-  const lines = [
-    ["suite", ...languages],
-    ...rows.map(([suite, row]) => [suite, ...languages.map((language) => cell(row.get(language)))]),
-    ["total", ...languages.map((language) => cell(sum(rows.map(([, row]) => row.get(language)))))],
-  ];
-  const widths = ["suite", ...languages].map((_, i) =>
-    Math.max(...lines.map((line) => (line[i] ?? "").length)),
-  );
-  for (const line of lines) {
-    console.log(
-      line
-        .map((text, i) => text.padEnd(widths[i] ?? 0))
-        .join("  ")
-        .trimEnd(),
-    );
-  }
-}
-
-function cell(count: Count | undefined): string {
-  if (count === undefined) return "-";
-  const { passed = 0, failed, absent, "not run": notRun } = count;
-  return [
-    String(passed),
-    ...(failed === undefined ? [] : [`${failed} FAILED`]),
-    ...(notRun === undefined ? [] : [`${notRun} not run`]),
-    ...(absent === undefined ? [] : [`(${absent} absent)`]),
-  ].join(" ");
-}
-
-function sum(counts: ReadonlyArray<Count | undefined>): Count {
-  const total: Count = {};
-  for (const count of counts) {
-    for (const [state, n] of Object.entries(count ?? {}) as Array<[CaseResult["state"], number]>)
-      total[state] = (total[state] ?? 0) + n;
-  }
-  return total;
 }
 
 function explain({ language, suite, name, note }: CaseResult): void {
-  console.log(`\nFAILED ${language} > ${suite} > ${name}\n${note.split("\n").slice(0, 12).join("\n")}`);
-}
-
-function toJson(table: ReadonlyMap<string, ReadonlyMap<string, Count>>): unknown {
-  return Object.fromEntries([...table].map(([suite, row]) => [suite, Object.fromEntries(row)]));
+  console.log(`FAILED ${language} > ${suite} > ${name}\n${note.split("\n").slice(0, 12).join("\n")}\n`);
 }

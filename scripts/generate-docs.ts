@@ -6,6 +6,7 @@ import { benchmarksPage } from "./docs/benchmarks.ts";
 import { cliPage } from "./docs/cli.ts";
 import { configurationPage } from "./docs/configuration.ts";
 import { manifestPage } from "./docs/manifest.ts";
+import { runtimesPage } from "./docs/runtimes.ts";
 
 /** One generated file: from its present text (empty where it does not exist) to the text it should have. */
 export interface GeneratedFile {
@@ -22,6 +23,7 @@ export const GENERATED_FILES: readonly GeneratedFile[] = [
   { path: "docs/cli.md", generate: cliPage },
   { path: "docs/configuration.md", generate: configurationPage },
   { path: "docs/manifest.md", generate: manifestPage },
+  { path: "docs/runtimes.md", generate: runtimesPage },
   { path: "docs/schema/config.schema.json", generate: () => json(configJsonSchema()) },
   { path: "docs/schema/function.schema.json", generate: () => json(manifestJsonSchema()) },
 ];

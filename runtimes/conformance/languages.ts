@@ -1,8 +1,9 @@
 import { execFileSync } from "node:child_process";
 import { fileURLToPath } from "node:url";
 import { executable, type Compiler } from "./compiled.ts";
+import { noContainers } from "./container.ts";
 import { goCompiler } from "./go.ts";
-import { inImage, noContainers } from "./image.ts";
+import { inImage } from "./image.ts";
 import { rustCompiler } from "./rust.ts";
 
 export type LanguageName = "typescript" | "python" | "go" | "rust";

@@ -1,4 +1,4 @@
-import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
+import { mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import {
@@ -40,6 +40,7 @@ export async function assembleImages(
   const record = `${out}.inputs.json`;
   const known = JSON.parse(await readFile(record, "utf8").catch(() => "{}")) as Record<string, string>;
   const images = new Map<ImageRuntime, Descriptor>();
+  let assembled = 0;
   for (const runtime of runtimes) {
     const found = await layout.find(RUNTIME_IMAGES[runtime]);
     const unchanged = known[runtime] === (await inputsOf(runtime, PACKAGES));
@@ -48,12 +49,24 @@ export async function assembleImages(
       continue;
     }
     images.set(runtime, await assemble(layout, runtime, base, signal));
+    assembled += 1;
     // Read again: packages may have been downloaded meanwhile.
     if (base === undefined) known[runtime] = await inputsOf(runtime, PACKAGES);
     else delete known[runtime];
     await writeFile(record, JSON.stringify(known));
   }
+  if (assembled > 0) await removeOld(layout);
   return images;
+}
+
+/** What images were before: their blobs, and where the conformance suite unpacked them. */
+async function removeOld(layout: Layout): Promise<void> {
+  await layout.collect();
+  const roots = `${layout.root}-roots`;
+  for (const name of await readdir(roots).catch(() => [])) {
+    if (await layout.has(`sha256:${name.split(".")[0]}`)) continue;
+    await rm(join(roots, name), { recursive: true, force: true });
+  }
 }
 
 async function assemble(

@@ -1,6 +1,6 @@
 import { createHash, randomBytes } from "node:crypto";
 import { createReadStream, createWriteStream } from "node:fs";
-import { access, mkdir, readFile, rename, rm, stat, writeFile } from "node:fs/promises";
+import { access, mkdir, readdir, readFile, rename, rm, stat, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { Readable, Transform } from "node:stream";
 import { pipeline } from "node:stream/promises";
@@ -27,6 +27,8 @@ export interface Layout {
   readJson<T>(digest: string): Promise<T>;
   /** Points a name at a manifest; what it pointed at before stays as a blob. */
   tag(name: string, manifest: Descriptor): Promise<void>;
+  /** Removes blobs that no name leads to; answers how many. No image may be under way. */
+  collect(): Promise<number>;
   /** The manifest that a name points at. */
   find(name: string): Promise<{ readonly descriptor: Descriptor; readonly manifest: Manifest } | undefined>;
 }
@@ -104,6 +106,17 @@ export async function openLayout(root: string): Promise<Layout> {
       const fresh = join(root, `.index.${randomBytes(8).toString("hex")}`);
       await writeFile(fresh, JSON.stringify({ ...index, manifests }));
       await rename(fresh, join(root, "index.json"));
+    },
+    async collect() {
+      const kept = new Set<string>();
+      for (const { digest } of (await readIndex()).manifests) {
+        const manifest = await readJson<Manifest>(digest);
+        for (const blob of [digest, manifest.config.digest, ...manifest.layers.map((layer) => layer.digest)])
+          kept.add(hexOf(blob));
+      }
+      const loose = (await readdir(blobs)).filter((name) => !kept.has(name));
+      await Promise.all(loose.map((name) => rm(join(blobs, name), { force: true })));
+      return loose.length;
     },
     async find(name) {
       const descriptor = (await readIndex()).manifests.find((one) => one.annotations?.[REF_NAME] === name);

@@ -21,6 +21,7 @@ const (
 	poll    = 200 * time.Millisecond
 	stop    = 5 * time.Second
 	program = "function"
+	usage   = 64
 )
 
 func main() {
@@ -28,9 +29,13 @@ func main() {
 	if fallback == "" {
 		fallback = "/app"
 	}
-	mode := flag.String("mode", "serve", "serve or dev")
-	source := flag.String("source", fallback, "the folder with the compiled function")
-	flag.Parse()
+	flags := flag.NewFlagSet("hanzo-fn-agent", flag.ContinueOnError)
+	mode := flags.String("mode", "serve", "serve or dev")
+	source := flags.String("source", fallback, "the folder with the compiled function")
+	if flags.Parse(os.Args[1:]) != nil {
+		// It has said why.
+		os.Exit(usage)
+	}
 	path := filepath.Join(*source, program)
 	os.Setenv("HANZO_FN_SOURCE", *source)
 	switch *mode {
@@ -40,7 +45,7 @@ func main() {
 		os.Exit(develop(path))
 	default:
 		fmt.Fprintf(os.Stderr, "hanzo-fn-agent: --mode is serve or dev, not %s\n", *mode)
-		os.Exit(64)
+		os.Exit(usage)
 	}
 }
 

@@ -13,16 +13,24 @@ import signal
 import subprocess
 import sys
 import threading
+from typing import NoReturn
 
+_USAGE = 64
 _POLL_SECONDS = 0.2
 _STOP_SECONDS = 5.0
 _IGNORED = {"__pycache__", ".git", ".venv", "node_modules"}
 _ENTRY = re.compile(r"""^entry:\s*["']?([^"'#\s]+)""", re.MULTILINE)
 
 
+class _Parser(argparse.ArgumentParser):
+    def error(self, message: str) -> NoReturn:
+        _say(message)
+        sys.exit(_USAGE)
+
+
 def main() -> None:
     """Runs until the container ends; exits with 64 where the command line or the source is not usable."""
-    parser = argparse.ArgumentParser(prog="hanzo-fn-agent")
+    parser = _Parser(prog="hanzo-fn-agent")
     parser.add_argument("--mode", choices=["serve", "dev"], default="serve")
     parser.add_argument("--source", default=os.environ.get("HANZO_FN_SOURCE", "/app"))
     options = parser.parse_args()

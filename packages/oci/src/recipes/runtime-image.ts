@@ -95,9 +95,9 @@ function runtimeConfig(name: string, env: Readonly<Record<string, string>>): Run
     ...env,
   };
   return {
-    Entrypoint: ["/usr/bin/hanzo-fn-agent"],
-    // A base's own command would become arguments.
-    Cmd: [],
+    // No entry point, not a base's either: who names a command, as a compose file does, names the agent himself.
+    Entrypoint: [],
+    Cmd: ["/usr/bin/hanzo-fn-agent"],
     Env: Object.entries(variables).map(([variable, value]) => `${variable}=${value}`),
     User: `${NONROOT}:${NONROOT}`,
     WorkingDir: APP,

@@ -6,7 +6,7 @@
  */
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
-import { readdirSync, readFileSync, statSync } from "node:fs";
+import { type Dirent, readdirSync, readFileSync, statSync } from "node:fs";
 import { join } from "node:path";
 import process from "node:process";
 import { fileURLToPath } from "node:url";
@@ -14,12 +14,13 @@ import { parseArgs } from "node:util";
 
 const POLL_MS = 200;
 const STOP_MS = 5000;
+const USAGE = 64;
 const IGNORED = new Set(["node_modules", ".git"]);
 
-/** Size and time of every file below the source. */
+/** Size and time of every file below the source; a folder that is not there, or goes meanwhile, has none. */
 function stateOf(source: string): string {
   const lines: string[] = [];
-  for (const entry of readdirSync(source, { withFileTypes: true })) {
+  for (const entry of entriesOf(source)) {
     if (IGNORED.has(entry.name)) continue;
     const path = join(source, entry.name);
     if (entry.isDirectory()) lines.push(stateOf(path));
@@ -29,6 +30,14 @@ function stateOf(source: string): string {
     }
   }
   return lines.join("\n");
+}
+
+function entriesOf(folder: string): Dirent[] {
+  try {
+    return readdirSync(folder, { withFileTypes: true });
+  } catch {
+    return [];
+  }
 }
 
 function entryOf(source: string): string | undefined {
@@ -85,19 +94,26 @@ async function develop(source: string): Promise<number> {
   return end(child);
 }
 
-const { values } = parseArgs({
-  options: {
-    mode: { type: "string", default: "serve" },
-    source: { type: "string", default: process.env["HANZO_FN_SOURCE"] ?? "/app" },
-  },
-});
-if (values.mode === "dev") {
-  process.exitCode = await develop(values.source);
-} else if (values.mode === "serve") {
+function options(): { readonly mode: string; readonly source: string } {
+  const source = process.env["HANZO_FN_SOURCE"] ?? "/app";
+  try {
+    return parseArgs({
+      options: { mode: { type: "string", default: "serve" }, source: { type: "string", default: source } },
+    }).values;
+  } catch (error) {
+    process.stderr.write(`hanzo-fn-agent: ${(error as Error).message}\n`);
+    process.exit(USAGE);
+  }
+}
+
+const { mode, source } = options();
+if (mode === "dev") {
+  process.exitCode = await develop(source);
+} else if (mode === "serve") {
   // Without a control token nobody could specialise it: a container is specialised from the start.
-  if (process.env["HANZO_FN_CONTROL_TOKEN"] === undefined) process.env["HANZO_FN_SOURCE"] ??= values.source;
+  if (process.env["HANZO_FN_CONTROL_TOKEN"] === undefined) process.env["HANZO_FN_SOURCE"] ??= source;
   await import("./main.js" as string);
 } else {
-  process.stderr.write(`hanzo-fn-agent: --mode is serve or dev, not ${values.mode}\n`);
-  process.exitCode = 64;
+  process.stderr.write(`hanzo-fn-agent: --mode is serve or dev, not ${mode}\n`);
+  process.exitCode = USAGE;
 }
