@@ -1,38 +1,18 @@
-import { mkdir, readdir, rm } from "node:fs/promises";
-import { basename, join } from "node:path";
-import { createInPlaceBuilder } from "@hanzo-fn/builder";
+import { basename } from "node:path";
 import { PlatformError } from "@hanzo-fn/contract";
 import type { RuntimeLaunch } from "@hanzo-fn/engine";
 import { createGroup, systemClock } from "@hanzo-fn/lifecycle";
-import { findPython } from "../serve/python.ts";
-import { installRuntimes, type Runtimes } from "../serve/runtimes.ts";
 import { createCurrentCode, type CurrentCode } from "./current-code.ts";
 import { type CodeDebugger, createDebugger } from "./debugger.ts";
 import { createFront, type Front } from "./front.ts";
 import type { FunctionSettings } from "./function-settings.ts";
+import { type Machine, openMachine } from "./machine.ts";
 import { createMakeCode } from "./make-code.ts";
+import type { DevOptions } from "./options.ts";
 import { nextFreePort, portHolder } from "./port-holder.ts";
-import { makeRunPlace } from "./run-place.ts";
+import type { ServicesEvents } from "./services.ts";
 import type { Show } from "./show.ts";
-import { isNotCompiled } from "./source-scan.ts";
-import { openServices } from "./services.ts";
 import { createSourceWatch, type SourceWatch } from "./source-watch.ts";
-import { createWorkers } from "./workers.ts";
-
-export interface DevOptions {
-  /** Absolute; a real path. */
-  readonly root: string;
-  readonly host: string;
-  /** 0: any free one. */
-  readonly port: number;
-  /** Where runtime servers and installed dependencies are kept between sessions. */
-  readonly cache: string;
-  /** Directory with one directory per model, for `ctx.model`. */
-  readonly models: string | undefined;
-  /** Port of a debugger; undefined: none. */
-  readonly debugPort: number | undefined;
-  readonly env: Readonly<Record<string, string | undefined>>;
-}
 
 export interface DevServer {
   readonly url: string;
@@ -49,37 +29,6 @@ const STOP_GRACE_MS = 5000;
 /** After so long a first build tells that it goes on. */
 const LONG_BUILD_MS = 2000;
 
-function isAlive(pid: number): boolean {
-  try {
-    return Number.isInteger(pid) && process.kill(pid, 0);
-  } catch (error) {
-    return (error as NodeJS.ErrnoException).code === "EPERM";
-  }
-}
-
-/** A directory of this process for builds; those of processes that are gone are removed. */
-async function makeScratch(root: string): Promise<string> {
-  const parent = join(root, ".hanzo", "dev");
-  await mkdir(parent, { recursive: true });
-  for (const name of await readdir(parent)) {
-    if (Number(name) === process.pid || !isAlive(Number(name))) {
-      await rm(join(parent, name), { recursive: true, force: true });
-    }
-  }
-  const scratch = join(parent, String(process.pid));
-  await mkdir(scratch, { recursive: true });
-  return scratch;
-}
-
-/**
- * Byte code of the author's files is not to be trusted: two saves in one second look alike to Python. It is kept
- * apart from the sources, and that of the function is thrown away at every save.
- */
-function withByteCode(launch: RuntimeLaunch, folder: string): RuntimeLaunch {
-  const args = [...launch.args.slice(0, -1), "-X", `pycache_prefix=${folder}`, ...launch.args.slice(-1)];
-  return { ...launch, args };
-}
-
 async function portTaken(cause: unknown, { host, port }: DevOptions): Promise<unknown> {
   if (!(cause instanceof PlatformError) || cause.code !== "conflict") return cause;
   const [holder, free] = await Promise.all([portHolder(port), nextFreePort(host, port)]);
@@ -91,55 +40,55 @@ async function portTaken(cause: unknown, { host, port }: DevOptions): Promise<un
   });
 }
 
-async function openBuilder({ cache, env }: DevOptions, runtimes: Runtimes) {
-  return createInPlaceBuilder({
-    layersRoot: join(cache, "layers"),
-    cacheRoot: join(cache, "build"),
-    runtimes: {
-      ...(runtimes.python === undefined ? {} : { python: { command: [runtimes.python.executable] } }),
-      node: { command: [runtimes.node] },
-      go: runtimes.go,
-      rust: runtimes.rust,
+function servicesEvents(show: Show): ServicesEvents {
+  return {
+    onPublished({ target, body }) {
+      show({ event: "published", subject: target, message: Buffer.from(body).toString("utf8") });
     },
-    hostEnvironment: env,
-    leavesOut: isNotCompiled,
-  });
+    onProblem({ message }) {
+      show({ event: "note", text: `  note: keys of ctx.kv are not kept: ${message}` });
+    },
+  };
 }
 
-/** Serves one function from its source. Rejects with `conflict` where the port is taken. */
-export async function serveDev(options: DevOptions, show: Show, signal: AbortSignal): Promise<DevServer> {
-  const { root, cache, host, debugPort } = options;
-  const clock = systemClock;
-  const byteCode = join(cache, "pycache");
-  let settings: FunctionSettings | undefined;
-  let notes = "";
-  await mkdir(join(cache, "runtimes"), { recursive: true });
-  const python = await findPython("python3", false);
-  const settled = { python: python?.executable, forOthers: false };
-  const runtimes = await installRuntimes(join(cache, "runtimes"), settled, signal);
-  const launches = { ...runtimes.launches, python: withByteCode(runtimes.launches.python, byteCode) };
-  const builder = await openBuilder(options, runtimes);
-  const [place, scratch] = await Promise.all([makeRunPlace(), makeScratch(root)]);
-  const services = await openServices(
-    { place, folder: join(root, ".hanzo"), cache, models: options.models, env: options.env },
-    {
-      onPublished: ({ target, body }) => {
-        const text = Buffer.from(body).toString("utf8");
-        show({ event: "published", subject: target, message: text });
-      },
-      onProblem: ({ message }) =>
-        show({ event: "note", text: `  note: keys of ctx.kv are not kept: ${message}` }),
-    },
-    clock,
-  );
-  const workers = createWorkers({ launches, place, clock });
-  const debuggers = new Map<string, Promise<CodeDebugger>>();
-  const debuggerOf = (runtime: string, launch: RuntimeLaunch): Promise<CodeDebugger> | undefined => {
-    if (debugPort === undefined) return undefined;
-    const known = debuggers.get(runtime) ?? createDebugger(runtime, launch, debugPort);
-    debuggers.set(runtime, known);
+/** A debugger per runtime, made when it is first asked for; undefined where none is wanted. */
+function createDebuggers(port: number | undefined) {
+  const made = new Map<string, Promise<CodeDebugger>>();
+  return (runtime: string, launch: RuntimeLaunch): Promise<CodeDebugger> | undefined => {
+    if (port === undefined) return undefined;
+    const known = made.get(runtime) ?? createDebugger(runtime, launch, port);
+    made.set(runtime, known);
     return known;
   };
+}
+
+/** Tells once that a first build goes on; gives back what keeps it from telling. */
+function tellOfLongBuild(show: Show): () => void {
+  const text = "  building; what it depends on is made once and kept, later saves take less";
+  const timer = setTimeout(() => show({ event: "note", text }), LONG_BUILD_MS).unref();
+  return () => clearTimeout(timer);
+}
+
+function urlOf(host: string, port: number): string {
+  const shown = ["0.0.0.0", "127.0.0.1", "::1", "::"].includes(host) ? "localhost" : host;
+  return `http://${shown.includes(":") ? `[${shown}]` : shown}:${port}`;
+}
+
+interface Session {
+  readonly code: CurrentCode;
+  readonly watch: SourceWatch;
+  readonly front: Front;
+  readonly settings: () => FunctionSettings | undefined;
+  close(): Promise<void>;
+}
+
+/** The watch, the code and the wire before it, each of which knows the others. */
+function openSession(options: DevOptions, machine: Machine, show: Show): Session {
+  const { root, host, debugPort } = options;
+  const clock = systemClock;
+  const stopTelling = tellOfLongBuild(show);
+  let settings: FunctionSettings | undefined;
+  let notes = "";
   const route = (version: number): void =>
     front.route(settings?.manifest.name ?? basename(root), settings?.manifest, version);
   const onSettings = (next: FunctionSettings, version: number): void => {
@@ -149,52 +98,36 @@ export async function serveDev(options: DevOptions, show: Show, signal: AbortSig
     if (text !== notes) for (const note of next.notes) show({ event: "note", text: `  note: ${note}` });
     notes = text;
   };
-  const watch: SourceWatch = createSourceWatch(
-    {
-      clock,
-      onChange: (files) => {
-        show({ event: "changed", files });
-        route(watch.version);
-        code.refresh();
-      },
-    },
-    root,
-  );
+  const onChange = (files: readonly string[]): void => {
+    show({ event: "changed", files });
+    route(watch.version);
+    code.refresh();
+  };
+  const watch: SourceWatch = createSourceWatch({ clock, onChange }, root);
   const make = createMakeCode({
+    ...machine,
     root,
-    builder,
-    workers,
-    launches,
-    scratch,
-    debuggerOf,
+    debuggerOf: createDebuggers(debugPort),
     onSettings,
-    grant: (identity) => services.grant(identity),
-    forgetCompiled: () => rm(join(byteCode, root), { recursive: true, force: true }),
+    grant: (identity) => machine.services.grant(identity),
     onLine: (line) => show({ event: "log", line }),
     onExit: (error) => show({ event: "exited", error }),
     clock,
   });
-  const patience = setTimeout(() => {
-    show({
-      event: "note",
-      text: "  building; what it depends on is made once and kept, later saves take less",
-    });
-  }, LONG_BUILD_MS).unref();
-  const code: CurrentCode = createCurrentCode({
-    watch,
-    make,
-    events: {
-      onReady({ options: { function: name, revision } }, ms) {
-        clearTimeout(patience);
-        show({ event: "ready", function: name, revision, ms });
-      },
-      onFailed(error, ms) {
-        clearTimeout(patience);
-        show({ event: "failed", error, ms });
-      },
+  const events = {
+    onReady(
+      { options: { function: name, revision } }: { options: { function: string; revision: string } },
+      ms: number,
+    ) {
+      stopTelling();
+      show({ event: "ready", function: name, revision, ms });
     },
-    clock,
-  });
+    onFailed(error: PlatformError, ms: number) {
+      stopTelling();
+      show({ event: "failed", error, ms });
+    },
+  };
+  const code: CurrentCode = createCurrentCode({ watch, make, events, clock });
   const front: Front = createFront(
     {
       instances: code.instances,
@@ -208,39 +141,45 @@ export async function serveDev(options: DevOptions, show: Show, signal: AbortSig
     { host, port: options.port, debug: debugPort !== undefined },
   );
   route(watch.version);
-
-  const close = async (): Promise<void> => {
-    clearTimeout(patience);
-    watch.close();
-    await code.close();
-    await Promise.all([workers.close(), builder.close()]);
-    await rm(scratch, { recursive: true, force: true });
-  };
-  const last = { name: "place", start: () => Promise.resolve(), stop: () => place.remove() };
-  const group = createGroup([
-    last,
-    services,
-    { name: "code", start: () => Promise.resolve(), stop: close },
-    {
-      name: "front",
-      start: (signal) => front.server.start(signal),
-      stop: (graceMs) => front.server.stop(graceMs),
+  return {
+    code,
+    watch,
+    front,
+    settings: () => settings,
+    async close() {
+      stopTelling();
+      watch.close();
+      await code.close();
     },
+  };
+}
+
+/** Serves one function from its source. Rejects with `conflict` where the port is taken. */
+export async function serveDev(options: DevOptions, show: Show, signal: AbortSignal): Promise<DevServer> {
+  const machine = await openMachine(options, servicesEvents(show), systemClock, signal);
+  const { code, watch, front, settings, close } = openSession(options, machine, show);
+  const nothing = (): Promise<void> => Promise.resolve();
+  // Stopped from the last to the first: calls end before the code does, and the code before its services.
+  const group = createGroup([
+    { name: "place", start: nothing, stop: () => machine.place.remove() },
+    { name: "machine", start: nothing, stop: () => machine.close() },
+    machine.services,
+    { name: "code", start: nothing, stop: close },
+    front.server,
   ]);
   await group.start(signal).catch(async (error: unknown) => {
     throw await portTaken(error, options);
   });
   code.refresh();
   const { port } = front.server.address();
-  const shown = ["0.0.0.0", "127.0.0.1", "::1", "::"].includes(host) ? "localhost" : host;
   return {
-    url: `http://${shown.includes(":") ? `[${shown}]` : shown}:${port}`,
-    host,
+    url: urlOf(options.host, port),
+    host: options.host,
     port,
     code,
     watch,
     get settings() {
-      return settings;
+      return settings();
     },
     stop: () => group.stop(STOP_GRACE_MS),
   };
