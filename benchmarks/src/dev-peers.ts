@@ -4,11 +4,8 @@ import { delimiter, join } from "node:path";
 import { PEERS_BUILT } from "./peers.ts";
 
 /** Where `bench:setup` installs what `hanzo-fn dev` is measured against. */
-export const DEV_PEERS = { node: join(PEERS_BUILT, "dev-node"), python: join(PEERS_BUILT, "dev-python") };
-export const DEV_PEER_PACKAGES = {
-  node: ["wrangler@4.86.0", "@google-cloud/functions-framework@5.0.5"],
-  python: ["functions-framework==3.10.2", "watchdog==7.1.0"],
-};
+export const DEV_PEERS = join(PEERS_BUILT, "dev-node");
+export const DEV_PEER_PACKAGES = ["wrangler@4.86.0", "@google-cloud/functions-framework@5.0.5"];
 
 /** A development server: a source whose answer holds a version, and how it is served and reloaded. */
 export interface DevServerUnderTest {
@@ -25,7 +22,7 @@ export interface DevServerUnderTest {
   readonly env: Readonly<Record<string, string>>;
 }
 
-const bin = (name: string): string => join(DEV_PEERS.node, "node_modules", ".bin", name);
+const bin = (name: string): string => join(DEV_PEERS, "node_modules", ".bin", name);
 
 const wrangler: DevServerUnderTest = {
   name: "wrangler dev",
@@ -58,30 +55,11 @@ const frameworkNode: DevServerUnderTest = {
     process.execPath,
     "--watch",
     "--watch-path=.",
-    join(DEV_PEERS.node, "node_modules", "@google-cloud", "functions-framework", "build", "src", "main.js"),
+    join(DEV_PEERS, "node_modules", "@google-cloud", "functions-framework", "build", "src", "main.js"),
     "--target=handle",
     `--port=${port}`,
   ],
   env: {},
-};
-
-const frameworkPython: DevServerUnderTest = {
-  name: "functions-framework (Python) --debug",
-  language: "python",
-  installed: existsSync(join(DEV_PEERS.python, "functions_framework")),
-  file: "main.py",
-  text: (version) => `def handle(request):\n    return {"version": ${JSON.stringify(version)}}\n`,
-  prepare: () => Promise.resolve(),
-  command: (port) => [
-    "python3",
-    "-m",
-    "functions_framework",
-    "--target=handle",
-    `--port=${port}`,
-    "--host=127.0.0.1",
-    "--debug",
-  ],
-  env: { PYTHONPATH: DEV_PEERS.python },
 };
 
 const CODE: Readonly<
@@ -146,7 +124,6 @@ export function devServers(cache: string): readonly DevServerUnderTest[] {
     wrangler,
     frameworkNode,
     hanzo("python", cache),
-    frameworkPython,
     hanzo("go", cache),
     hanzo("rust", cache),
   ];

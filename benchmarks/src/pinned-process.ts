@@ -6,6 +6,7 @@ const TICKS_PER_SECOND = 100;
 
 /** A process that runs on one core. */
 export interface PinnedProcess extends AsyncDisposable {
+  readonly pid: number;
   /** Seconds of user and system time so far, children included (nginx works in one). */
   cpuSeconds(): number;
 }
@@ -62,18 +63,23 @@ async function listening(child: ChildProcess, port: number, signal: AbortSignal)
   }
 }
 
-/** Starts a command on one core and waits until its port accepts connections. */
+/**
+ * Starts a command on one core and waits until its port accepts connections. Its standard output is a pipe that is
+ * read and dropped, as the platform reads the log of an instance, where `output` says so.
+ */
 export async function startPinned(
   core: number,
   command: readonly string[],
   port: number,
   signal: AbortSignal,
   environment: NodeJS.ProcessEnv = {},
+  output: "dropped" | "read" = "dropped",
 ): Promise<PinnedProcess> {
   const child = spawn("taskset", ["-c", String(core), ...command], {
-    stdio: ["ignore", "ignore", "inherit"],
+    stdio: ["ignore", output === "read" ? "pipe" : "ignore", "inherit"],
     env: { ...process.env, ...environment },
   });
+  child.stdout?.resume();
   const exited = new Promise<void>((resolve) => child.once("exit", () => resolve()));
   const dispose = async (): Promise<void> => {
     child.kill("SIGTERM");
@@ -90,6 +96,7 @@ export async function startPinned(
   const { pid } = child;
   if (pid === undefined) throw new Error(`${command[0]} did not start`);
   return {
+    pid,
     cpuSeconds: () => [pid, ...childrenOf(pid)].reduce((sum, each) => sum + cpuSecondsOf(each), 0),
     [Symbol.asyncDispose]: dispose,
   };

@@ -49,10 +49,8 @@ for (const name of ["hello", "reverse-proxy"] as const) {
   console.log(`built ${goBinary(name)}`);
 }
 // A package of its own: npm would install into the repository's workspaces otherwise.
-mkdirSync(DEV_PEERS.node, { recursive: true });
-writeFileSync(join(DEV_PEERS.node, "package.json"), '{"name": "dev-peers", "private": true}\n');
-const npm = ["install", "--no-workspaces", "--no-audit", "--no-fund", ...DEV_PEER_PACKAGES.node];
-execFileSync("npm", npm, { cwd: DEV_PEERS.node, stdio: "inherit" });
-const pip = ["-m", "pip", "install", "--quiet", "--target", DEV_PEERS.python, ...DEV_PEER_PACKAGES.python];
-execFileSync("python3", pip, { stdio: "inherit" });
+mkdirSync(DEV_PEERS, { recursive: true });
+writeFileSync(join(DEV_PEERS, "package.json"), '{"name": "dev-peers", "private": true}\n');
+const npm = ["install", "--no-workspaces", "--no-audit", "--no-fund", ...DEV_PEER_PACKAGES];
+execFileSync("npm", npm, { cwd: DEV_PEERS, stdio: "inherit" });
 console.log("ready: npm run bench -- invoke");

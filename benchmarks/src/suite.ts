@@ -16,6 +16,11 @@ export interface SuiteResult {
   readonly targets: readonly Target[];
 }
 
+export interface SuiteOptions {
+  /** Proves within seconds that the suite runs; its figures say nothing. */
+  readonly smoke?: boolean;
+}
+
 /**
  * One suite. It throws where a measurement is invalid (a peer that answers errors, a client that was the
  * bottleneck of a figure that must not have one); an unmet target is a result.
@@ -23,7 +28,7 @@ export interface SuiteResult {
 export interface Suite {
   readonly name: string;
   readonly description: string;
-  run(signal: AbortSignal): Promise<SuiteResult>;
+  run(signal: AbortSignal, options?: SuiteOptions): Promise<SuiteResult>;
 }
 
 export function atLeast(name: string, want: number, got: number): Target {

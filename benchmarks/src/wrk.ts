@@ -26,10 +26,13 @@ export async function wrk(
     readonly connections: number;
     readonly seconds: number;
     readonly headers: Readonly<Record<string, string>>;
+    /** A Lua file that makes the requests. */
+    readonly script?: string;
   },
   signal: AbortSignal,
 ): Promise<WrkResult> {
   const headers = Object.entries(options.headers).flatMap(([name, value]) => ["-H", `${name}: ${value}`]);
+  const script = options.script === undefined ? [] : ["-s", options.script];
   const { stdout } = await run(
     "taskset",
     [
@@ -40,7 +43,7 @@ export async function wrk(
       `-c${options.connections}`,
       `-d${options.seconds}s`,
       "--latency",
-    ].concat(headers, url),
+    ].concat(script, headers, url),
     { signal },
   );
   if (/Non-2xx|Socket errors/.test(stdout)) throw new Error(`${url} answered with errors:\n${stdout}`);
