@@ -1,4 +1,5 @@
 import { spawn } from "node:child_process";
+import { randomUUID } from "node:crypto";
 import { request } from "node:http";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
@@ -24,7 +25,7 @@ export async function callProgram(
   body: unknown,
   as: "json" | "text" = "json",
 ): Promise<unknown> {
-  const socket = join(root, "s");
+  const socket = join(root, `s-${randomUUID().slice(0, 8)}`);
   const env = { HANZO_FN_SOCKET: socket, HANZO_FN_SOURCE: copy.dir, HANZO_FN_FUNCTION: "f" };
   const child = spawn(copy.executable ?? "", [], { env, stdio: ["pipe", "ignore", "inherit"] });
   try {
