@@ -6,7 +6,7 @@ const ROOT = join(import.meta.dirname, "..");
 export const PEERS_BUILT = join(ROOT, ".peers");
 export const PEERS_SOURCE = join(ROOT, "peers");
 
-export function goBinary(name: "hello" | "reverse-proxy"): string {
+export function goBinary(name: "hello" | "reverse-proxy" | "bare"): string {
   return join(PEERS_BUILT, name);
 }
 

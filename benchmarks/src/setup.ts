@@ -3,6 +3,7 @@ import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { DEV_PEER_PACKAGES, DEV_PEERS } from "./dev-peers.ts";
 import { goBinary, PEERS_BUILT, PEERS_SOURCE } from "./peers.ts";
+import { BARE_RUST_TARGET, FRAMEWORK_PYTHON, FRAMEWORK_PYTHON_PACKAGES } from "./runtimes/peers.ts";
 
 /** Installs what the suites measure against: nginx, wrk and Go from the system's package manager. */
 
@@ -44,7 +45,7 @@ function install(missing: typeof wanted): void {
 const missing = wanted.filter(([command, flag]) => !present(command, flag));
 if (missing.length > 0) install(missing);
 mkdirSync(PEERS_BUILT, { recursive: true });
-for (const name of ["hello", "reverse-proxy"] as const) {
+for (const name of ["hello", "reverse-proxy", "bare"] as const) {
   execFileSync("go", ["build", "-o", goBinary(name), `./${name}`], { cwd: PEERS_SOURCE, stdio: "inherit" });
   console.log(`built ${goBinary(name)}`);
 }
@@ -53,4 +54,12 @@ mkdirSync(DEV_PEERS, { recursive: true });
 writeFileSync(join(DEV_PEERS, "package.json"), '{"name": "dev-peers", "private": true}\n');
 const npm = ["install", "--no-workspaces", "--no-audit", "--no-fund", ...DEV_PEER_PACKAGES];
 execFileSync("npm", npm, { cwd: DEV_PEERS, stdio: "inherit" });
+// A folder of its own: the interpreter itself stays as it is.
+const pip = ["-m", "pip", "install", "--quiet", "--upgrade", "--target", FRAMEWORK_PYTHON];
+execFileSync("python3", [...pip, ...FRAMEWORK_PYTHON_PACKAGES], { stdio: "inherit" });
+if (present("cargo", "--version")) {
+  const cwd = join(PEERS_SOURCE, "bare-rust");
+  const env = { ...process.env, CARGO_TARGET_DIR: BARE_RUST_TARGET };
+  execFileSync("cargo", ["build", "--release", "--locked"], { cwd, env, stdio: "inherit" });
+} else console.log("the suite runtimes also needs cargo, of https://rustup.rs");
 console.log("ready: npm run bench -- invoke");

@@ -42,6 +42,18 @@ function rowsTable(rows: Result["rows"]): string {
   );
 }
 
+/** A table for each part of a suite whose rows name one. */
+function rowsTables(rows: Result["rows"]): string {
+  const parts = Map.groupBy(rows, ({ part }) => part);
+  const shown = [...parts].map(([part, own]) => {
+    const text = rowsTable(own.map(({ part: _, ...row }) => row));
+    return part === undefined
+      ? text
+      : `### ${String(part).replace(/^./, (first) => first.toUpperCase())}\n\n${text}`;
+  });
+  return shown.join("\n\n");
+}
+
 function targetsTable(targets: Result["targets"]): string {
   return table(
     ["target", "want", "got", "met"],
@@ -63,7 +75,7 @@ export function benchmarkSection(result: Result, causes: string): string {
     `## ${result.suite}`,
     targetsTable(result.targets),
     ...(unmet.length > 0 && causes !== "" ? [`### Cause`, causes] : []),
-    rowsTable(result.rows),
+    rowsTables(result.rows),
     conditionsTable(result.conditions),
   ];
   return parts.join("\n\n");
