@@ -2,7 +2,7 @@ import { errorTable, type ErrorBody, type ErrorCode, PlatformError } from "@hanz
 import { describe, expect, it } from "vitest";
 import { ApiError, UnreachableError } from "./client.ts";
 import { EXIT, UsageError } from "./command.ts";
-import { exitCodeOf, reportFailure } from "./failure.ts";
+import { detailLines, exitCodeOf, reportFailure } from "./failure.ts";
 import { createOutput } from "./output.ts";
 
 function report(error: unknown, command?: string): { exit: number; text: string } {
@@ -110,5 +110,24 @@ describe("reportFailure", () => {
     const known = report(new PlatformError("not_found", "no context", { next: "make one" }));
     expect(known).toEqual({ exit: EXIT.notFound, text: "error: no context\n  next: make one\n" });
     expect(report(new Error("odd"))).toEqual({ exit: EXIT.failure, text: "error: odd\n" });
+  });
+});
+
+describe("detailLines", () => {
+  it("writes a place in the source as editors do, with the lines around it", () => {
+    const excerpt = "> 4 | let n = x;\n    |         ^";
+    const detail = { path: "src/a.rs", line: 4, column: 9, rule: "no x", suggestion: "use y", excerpt };
+    expect(detailLines(detail)).toEqual([
+      "  src/a.rs:4:9: no x — use y",
+      "      > 4 | let n = x;",
+      "          |         ^",
+    ]);
+  });
+
+  it("writes a place in a manifest as before", () => {
+    expect(detailLines({ path: "runtime", line: 2, column: 10, rule: "is wrong" })).toEqual([
+      "  2:10 runtime: is wrong",
+    ]);
+    expect(detailLines({ rule: "is wrong" })).toEqual(["  is wrong"]);
   });
 });
