@@ -1,4 +1,4 @@
-import { cp, mkdir, readFile, rename, rm, writeFile } from "node:fs/promises";
+import { cp, mkdir, readdir, readFile, rename, rm, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { ownCache } from "../caches.ts";
 import { withExcerpts } from "../excerpt.ts";
@@ -111,6 +111,8 @@ export function createGoCompiler(toolchain: GoToolchain, tools: Tools, cacheRoot
   return {
     key: `${toolchain.version} ${toolchain.sdkDigest}`,
     async compile(request) {
+      const isFirst = (await readdir(cache.build).catch(() => [])).length === 0;
+      if (isFirst) request.onLine("compiling the standard library, once for this machine");
       await ownCache([cache.modules, cache.build], tools.registryUser);
       const [root, out] = [join(request.scratch, "source"), join(request.scratch, "out")];
       for (const dir of [root, out]) await rm(dir, { recursive: true, force: true });

@@ -10,7 +10,7 @@ import { giveTree } from "../seal.ts";
 import { createLanes, createTurns } from "../turns.ts";
 import type { Tools } from "../tools.ts";
 import type { Compiler, CompileRequest, RustToolchain } from "../types.ts";
-import { createRustCaches, writeBasePackage, type Mode } from "./caches.ts";
+import { createRustCaches, writeBasePackage, type Mode, type Variant } from "./caches.ts";
 import { createCargo, type CargoWork } from "./cargo.ts";
 import { rustFailure } from "./failures.ts";
 import { adaptCargoToml, FEATURES, generateCargoToml, namesProfile, usesModels } from "./manifest.ts";
@@ -93,10 +93,11 @@ export function createRustCompiler(
     (await readText(join(await caches.sdk(), "Cargo.lock"))) ?? "version = 4\n";
 
   const buildBase =
-    (mode: Mode, { scratch, onLine, signal }: CompileRequest) =>
+    ({ mode, models }: Variant, { scratch, onLine, signal }: CompileRequest) =>
     async (dir: string, target: string): Promise<void> => {
-      onLine("compiling the SDK, once for this machine");
-      const sdk = { path: await caches.sdk(), models: false };
+      const what = models ? "the SDK with what loads models" : "the SDK";
+      onLine(`compiling ${what}, once for this machine`);
+      const sdk = { path: await caches.sdk(), models };
       const bin = { name: BASE_BIN, path: RUST_MAIN };
       const crates = preinstalledRust([]);
       await writeBasePackage(dir, generateCargoToml(sdk, crates, bin), BASE_MAIN, await sdkLock());
@@ -197,7 +198,8 @@ export function createRustCompiler(
   const compile = async (request: CompileRequest): Promise<{ readonly loadsModels: boolean }> => {
     const { org, mode, scratch, onLine, signal } = request;
     await giveTree(scratch, tools.sourceUser);
-    const { target, lock } = await caches.target(org, mode, buildBase(mode, request));
+    const variant = { mode, models: usesModels(await readRustFiles(request.source)) };
+    const { target, lock } = await caches.target(org, variant, buildBase(variant, request));
     const root = caches.folder(org, request.function);
     await rm(root, { recursive: true, force: true });
     await mkdir(join(root, ".."), { recursive: true });

@@ -17,6 +17,12 @@ const run = promisify(execFile);
 
 export type Mode = "release" | "dev";
 
+/** What is compiled apart from each other: loading models takes crates that others do not have. */
+export interface Variant {
+  readonly mode: Mode;
+  readonly models: boolean;
+}
+
 export interface RustCaches {
   /** CARGO_HOME: the crates of all, written by commands that run none of them. */
   readonly home: string;
@@ -25,7 +31,7 @@ export interface RustCaches {
   /** Compiled crates of one organisation; begins as a copy of what the platform has compiled of its own. */
   target(
     org: string,
-    mode: Mode,
+    variant: Variant,
     base: BaseBuild,
   ): Promise<{
     readonly target: string;
@@ -96,8 +102,10 @@ export function createRustCaches(
       await sealTree(fresh);
     });
 
-  const base = (mode: Mode, build: BaseBuild): Promise<string> =>
-    once(join(root, `base-${mode}-${short(`${version} ${format}`)}`), async (fresh) => {
+  const variantName = ({ mode, models }: Variant): string => (models ? `${mode}-models` : mode);
+
+  const base = (variant: Variant, build: BaseBuild): Promise<string> =>
+    once(join(root, `base-${variantName(variant)}-${short(`${version} ${format}`)}`), async (fresh) => {
       await giveTree(fresh, tools.sourceUser);
       await build(fresh, join(fresh, "target"));
       await sealTree(join(fresh, "target"));
@@ -107,12 +115,12 @@ export function createRustCaches(
     home: join(root, "home"),
     sdk: sdkDir,
     folder: (org, name) => join(places.ownRoot, nameOf(org, "source"), short(name)),
-    async target(org, mode, build) {
+    async target(org, variant, build) {
       await ownCache([join(root, "home")], tools.registryUser);
       await mkdir(places.ownRoot, { recursive: true });
       await chmod(places.ownRoot, 0o711);
-      const made = await base(mode, build);
-      const dir = join(places.ownRoot, nameOf(org, mode, version, format));
+      const made = await base(variant, build);
+      const dir = join(places.ownRoot, nameOf(org, variantName(variant), version, format));
       await once(dir, async (fresh) => {
         // As it is, times to the nanosecond: cargo compares them.
         await run("cp", ["-a", join(made, "target"), join(fresh, "target")]);
