@@ -35,4 +35,14 @@ describe("the generated documentation", () => {
     );
     expect(benchmarkSection(result(true), "The disk.")).not.toContain("The disk.");
   });
+
+  it("gives each part of a suite a table of its own columns", () => {
+    const rows = [
+      { part: "speed", language: "go", p50_us: 3 },
+      { part: "memory", language: "go", pss_mb: 4 },
+    ];
+    const section = benchmarkSection({ suite: "s", conditions: {}, rows, targets: [] }, "");
+    expect(section).toContain("### Speed\n\n| language | p50 us |\n");
+    expect(section).toContain("### Memory\n\n| language | pss mb |\n");
+  });
 });

@@ -27,7 +27,7 @@ function usage(): string {
 }
 
 function table(rows: readonly Row[]): string {
-  const columns = [...new Set(rows.flatMap((row) => Object.keys(row)))];
+  const columns = [...new Set(rows.flatMap((row) => Object.keys(row)))].filter((name) => name !== "part");
   const lines = [columns, ...rows.map((row) => columns.map((column) => String(row[column] ?? "")))];
   const widths = columns.map((_, i) => Math.max(...lines.map((line) => line[i]?.length ?? 0)));
   return lines
@@ -44,7 +44,7 @@ function table(rows: readonly Row[]): string {
 function tables(rows: readonly Row[]): string {
   const parts = Map.groupBy(rows, ({ part }) => part);
   const shown = [...parts].map(([part, own]) => {
-    const text = table(own.map(({ part: _, ...row }) => row));
+    const text = table(own);
     return part === undefined ? text : `${part}\n${text}`;
   });
   return shown.join("\n\n");

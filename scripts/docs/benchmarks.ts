@@ -35,7 +35,7 @@ for a throughput) ends with an error and writes nothing; a target that is not me
 const words = (name: string): string => name.replaceAll("_", " ");
 
 function rowsTable(rows: Result["rows"]): string {
-  const columns = [...new Set(rows.flatMap((row) => Object.keys(row)))];
+  const columns = [...new Set(rows.flatMap((row) => Object.keys(row)))].filter((name) => name !== "part");
   return table(
     columns.map(words),
     rows.map((row) => columns.map((column) => String(row[column] ?? ""))),
@@ -46,7 +46,7 @@ function rowsTable(rows: Result["rows"]): string {
 function rowsTables(rows: Result["rows"]): string {
   const parts = Map.groupBy(rows, ({ part }) => part);
   const shown = [...parts].map(([part, own]) => {
-    const text = rowsTable(own.map(({ part: _, ...row }) => row));
+    const text = rowsTable(own);
     return part === undefined
       ? text
       : `### ${String(part).replace(/^./, (first) => first.toUpperCase())}\n\n${text}`;
