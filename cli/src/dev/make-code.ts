@@ -68,7 +68,7 @@ function bodyOf(
     source,
     entry: built.entry,
     paths: built.paths,
-    environment,
+    environment: { ...environment, ...built.environment },
     concurrency,
     timeoutMs: debug ? LONGEST_CALL_MS : timeoutMs,
     gateway: { url: grant.url, token: grant.token },
