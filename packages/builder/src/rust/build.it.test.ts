@@ -1,7 +1,15 @@
 import { execFileSync } from "node:child_process";
-import { chmod, stat } from "node:fs/promises";
+import { chmod, readdir, stat } from "node:fs/promises";
+import { join } from "node:path";
 import { afterAll, describe, expect, it, onTestFinished, type TestContext } from "vitest";
-import { needRust, openBuilder, reachable, type Files, type TestBuilder } from "../../test/compiled.ts";
+import {
+  BUILD_CACHE,
+  needRust,
+  openBuilder,
+  reachable,
+  type Files,
+  type TestBuilder,
+} from "../../test/compiled.ts";
 import { callProgram } from "../../test/call-program.ts";
 
 const HANDLER = `use hanzo_functions::{Context, Response, Result};
@@ -221,5 +229,9 @@ pub async fn seen(_: Context) -> Response {
     const copy = await opened.build("rust", "seen", files);
     expect(await callProgram(copy, opened.root, {}, "text")).toBe("network false, cache false");
     expect(await stat(copy.executable ?? "")).toMatchObject({ uid: 0, mode: 0o100755 });
+    const shared = join(BUILD_CACHE, "rust");
+    const names = (await readdir(shared)).filter((name) => /^(?:base|sdk)-/.test(name));
+    const owners = names.map(async (name) => (await stat(join(shared, name))).uid);
+    expect(new Set(await Promise.all(owners))).toEqual(new Set([0]));
   });
 });

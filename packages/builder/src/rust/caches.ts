@@ -11,7 +11,7 @@ import type { RustToolchain } from "../types.ts";
 import { FEATURES, featuresCrate } from "./manifest.ts";
 
 /** Raise it when the kept directories are made differently. */
-const FORMAT = "1";
+const FORMAT = "2";
 
 const run = promisify(execFile);
 
@@ -108,7 +108,8 @@ export function createRustCaches(
     once(join(root, `base-${variantName(variant)}-${short(`${version} ${format}`)}`), async (fresh) => {
       await giveTree(fresh, tools.sourceUser);
       await build(fresh, join(fresh, "target"));
-      await sealTree(join(fresh, "target"));
+      // All of it becomes the platform's: organisations begin with what lies here.
+      await sealTree(fresh);
     });
 
   return {
