@@ -129,7 +129,8 @@ export interface Lease extends Disposable {
   expire(): void;
   /**
    * The connection broke before a whole answer came. Says why, once it is known: `out_of_memory`,
-   * `instance_exited`, `instance_killed`, or `upstream_unreachable` where the instance still lives.
+   * `instance_exited`, `instance_killed`, or `upstream_unreachable` where the instance still lives. One that lives
+   * and listens no more is ended and replaced.
    */
   diagnose(): Promise<PlatformError>;
 }

@@ -8,6 +8,8 @@ interface FakeProcess extends LiveProcess {
   readonly asked: string[];
   /** Whether it answers pings. */
   responsive: boolean;
+  /** Whether its socket takes connections. */
+  listening: boolean;
   exit(info?: Partial<ExitInfo>): void;
 }
 
@@ -35,11 +37,15 @@ function createFakeProcess(name: string): FakeProcess {
     name,
     asked,
     responsive: true,
+    listening: true,
     exited,
     address: { kind: "unix", path: `/nowhere/${name}` },
     async ping() {
       asked.push("ping");
       return this.responsive;
+    },
+    listens() {
+      return Promise.resolve(this.listening);
     },
     stop(graceMs) {
       asked.push(`stop ${graceMs}`);

@@ -111,6 +111,8 @@ export interface InstanceProcess {
   specialise(body: SpecialiseBody, signal: AbortSignal): Promise<SpecialiseResult>;
   /** Whether the event loop answered within `timeoutMs`. Never rejects. */
   ping(timeoutMs: number): Promise<boolean>;
+  /** Whether its socket takes connections, however busy the event loop is. Never rejects. */
+  listens(): Promise<boolean>;
   /** SIGTERM, then after `graceMs` SIGKILL to the whole group. */
   stop(graceMs: number): Promise<ExitInfo>;
   kill(): Promise<ExitInfo>;

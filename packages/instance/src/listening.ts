@@ -9,6 +9,7 @@ export function isListening(path: string): Promise<boolean> {
       resolve(up);
     };
     socket.once("connect", () => settle(true));
-    socket.once("error", () => settle(false));
+    // A queue of connections that is full is one of somebody who listens.
+    socket.once("error", ({ code }: NodeJS.ErrnoException) => settle(code === "EAGAIN"));
   });
 }

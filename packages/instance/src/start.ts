@@ -204,6 +204,10 @@ class RuntimeProcess implements InstanceProcess {
     }
   }
 
+  listens(): Promise<boolean> {
+    return isListening(this.#places.socket);
+  }
+
   async stop(graceMs: number): Promise<ExitInfo> {
     this.#byPlatform = true;
     if (graceMs > 0) signalProcess(this.pid, "SIGTERM");
@@ -244,7 +248,7 @@ class RuntimeProcess implements InstanceProcess {
   async waitUntilUp(signal: AbortSignal): Promise<void> {
     const { clock, bootTimeoutMs, upWhen } = this.#spec;
     const listens = upWhen === "listening";
-    const isUp = listens ? () => isListening(this.#places.socket) : () => this.ping(bootTimeoutMs);
+    const isUp = listens ? () => this.listens() : () => this.ping(bootTimeoutMs);
     const pollMs = listens ? LISTEN_POLL_MS : BOOT_POLL_MS;
     const started = clock.monotonic();
     const until = AbortSignal.any([signal, this.#gone.signal]);

@@ -13,14 +13,14 @@ export interface LiveOptions {
 /** The part of a process that a live instance needs. */
 export type LiveProcess = Pick<
   InstanceProcess,
-  "address" | "exited" | "ping" | "stop" | "kill" | "memoryBytes" | "logTail"
+  "address" | "exited" | "ping" | "listens" | "stop" | "kill" | "memoryBytes" | "logTail"
 >;
 
 export interface LiveOwner {
   /** A slot came free. `healthy`: the call ended and nothing said that the instance broke. */
   onRelease(instance: LiveInstance, healthy: boolean): void;
-  /** It takes no new calls any more. */
-  onRetire(instance: LiveInstance): void;
+  /** It takes no new calls any more, for this reason. */
+  onRetire(instance: LiveInstance, why: string): void;
 }
 
 /** One instance that has loaded its code, and the count of its calls. */
@@ -76,15 +76,18 @@ export class LiveInstance {
   expire(): void {
     this.overrun += 1;
     this.suspect = true;
-    if (this.state === "ready") {
-      this.state = "draining";
-      this.#owner.onRetire(this);
-    }
+    this.#retire("a call overran its deadline");
     this.#pinging ??= this.process.ping(this.#options.pingTimeoutMs).then((answered) => {
       this.#pinging = undefined;
       if (answered) this.#endWhenOnlyOverrun();
       else void this.process.kill();
     });
+  }
+
+  #retire(why: string): void {
+    if (this.state !== "ready") return;
+    this.state = "draining";
+    this.#owner.onRetire(this, why);
   }
 
   /** What overran may never end and is not waited for, but every other call is. Its clean-up gets a moment. */
@@ -96,9 +99,17 @@ export class LiveInstance {
   async diagnose(): Promise<PlatformError> {
     const exit = await this.#options.exitWithin(this.process);
     if (exit) return this.#options.explain(exit, this.name);
-    return new PlatformError("upstream_unreachable", `the connection to instance ${this.name} broke`, {
-      component: "engine/local",
-    });
+    const component = "engine/local";
+    if (await this.process.listens()) {
+      return new PlatformError("upstream_unreachable", `the connection to instance ${this.name} broke`, {
+        component,
+      });
+    }
+    // It lives and can never be called again, as where user code closed all descriptors.
+    this.#retire("it takes no connections any more");
+    void this.process.kill();
+    const msg = `instance ${this.name} closed the socket that its server listens on, and was ended`;
+    return new PlatformError("instance_exited", msg, { component });
   }
 
   markGone(): void {

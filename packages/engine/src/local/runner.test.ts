@@ -398,6 +398,45 @@ describe("a deadline", () => {
   });
 });
 
+describe("a broken connection", () => {
+  it("to an instance that listens is told as it is, and the instance goes on", async () => {
+    const { run, up, clock } = world();
+    const runner = run();
+    const acquiring = runner.acquire(signal());
+    const process = await up();
+    const lease = await acquiring;
+    const diagnosis = lease.diagnose();
+    await clock.advance(LOCAL_DEFAULTS.diagnoseMs);
+    expect(await diagnosis).toMatchObject({ code: "upstream_unreachable" });
+    expect([process.asked, lease.target.gone.aborted]).toEqual([[], false]);
+    lease.release();
+    await runner.remove(0);
+  });
+
+  it("to an instance that lives and listens no more ends it, and another takes its place", async () => {
+    const { run, up, clock, starter } = world();
+    const runner = run();
+    const acquiring = runner.acquire(signal());
+    const process = await up();
+    const lease = await acquiring;
+    process.listening = false;
+    const diagnosis = lease.diagnose();
+    await clock.advance(LOCAL_DEFAULTS.diagnoseMs);
+    expect(await diagnosis).toMatchObject({ code: "instance_exited" });
+    await settle();
+    expect([process.asked, lease.target.gone.aborted]).toEqual([["kill"], true]);
+    lease.release();
+    const next = runner.acquire(signal());
+    await settle();
+    expect(starter.pending).toHaveLength(1);
+    await up();
+    const other = await next;
+    expect(other.target.instance).not.toBe(lease.target.instance);
+    other.release();
+    await runner.remove(0);
+  });
+});
+
 describe("taking down", () => {
   it("refuses those who wait, gives up what starts, and cuts what does not end in time", async () => {
     const { clock, run, up } = world();

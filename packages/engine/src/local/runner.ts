@@ -154,9 +154,9 @@ export class RevisionRunner implements FleetOwner, Tenant, Ticking {
     else this.#fleet.endIfIdle(instance);
   }
 
-  onRetire(instance: LiveInstance): void {
+  onRetire(instance: LiveInstance, why: string): void {
     this.#fleet.retire(instance);
-    this.#log("warn", `a call overran its deadline on ${instance.name}: the instance is replaced`, instance);
+    this.#log("warn", `instance ${instance.name} is replaced: ${why}`, instance);
     this.#scale(true);
   }
 
