@@ -1,8 +1,9 @@
+import { fileURLToPath } from "node:url";
 import { defineConfig } from "vitest/config";
 
 // Templates have tests of their own, for their users.
 const exclude = ["**/node_modules/**", "**/fixtures/**", "runtimes/*/templates/**"];
-// Tests of the longer tier, which assembles the images that they need.
+// Tests of the longer tier: the project `images` assembles what they need, and runs the conformance suite inside.
 const images = "runtimes/images/**";
 
 export default defineConfig({
@@ -28,8 +29,9 @@ export default defineConfig({
       {
         test: {
           name: "images",
-          include: ["runtimes/images/**/*.test.ts"],
+          include: ["runtimes/images/**/*.test.ts", "runtimes/conformance/*.it.test.ts"],
           exclude,
+          env: { CONFORMANCE_IMAGES: fileURLToPath(new URL(".cache/images", import.meta.url)) },
           globalSetup: ["runtimes/images/setup.ts"],
           testTimeout: 60_000,
           hookTimeout: 60_000,

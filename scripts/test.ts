@@ -1,7 +1,7 @@
 /**
  * `npm test`: the checks and every tier of tests; ends with `N passed, N failed, N skipped`.
  * `--long` runs the longer tier instead (more kill points, a longer open loop and fuzz, the oldest Node that functions
- * may use, the SDK of Rust with its models) and adds the counts of the run before it.
+ * may use, the SDK of Rust with its models, the images and the conformance suite inside them) and adds the counts of the run before it.
  * `--strict-skips` (in .ci/run): a skip counts as a failure unless it needs a GPU or the contract lists it as absent.
  */
 import { mkdir, readFile, writeFile } from "node:fs/promises";
@@ -67,6 +67,7 @@ async function longTier(): Promise<void> {
   add(await vitest("e2e", ["e2e/crash.test.ts", "e2e/rollout.test.ts"], env));
   add(await vitest("integration", ["invoke-proxy/test/fuzz.it.test.ts"], env));
   add(await rustTests(["model"]));
+  add(await vitest("images"));
   const folder = join(CACHE, "oldest-node");
   await mkdir(folder, { recursive: true });
   const install = await runCommand("npm", [

@@ -1,4 +1,6 @@
 import { execFileSync } from "node:child_process";
+import { existsSync } from "node:fs";
+import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { executable, type Compiler } from "./compiled.ts";
 import { noContainers } from "./container.ts";
@@ -110,8 +112,12 @@ function contained(language: Language, layout: string): Language {
     ...language,
     contained: true,
     program: async (fixture) => inImage(language.name, layout, await language.program(fixture)),
-    absent: language.compiled ? (language.absent ?? noContainers()) : noContainers(),
+    absent: (language.compiled ? language.absent : undefined) ?? noContainers() ?? noImages(layout),
   };
+}
+
+function noImages(layout: string): string | undefined {
+  return existsSync(join(layout, "index.json")) ? undefined : "the images are not assembled here";
 }
 
 async function builtProgram(compiler: Compiler | undefined, fixture: string | undefined): Promise<Program> {

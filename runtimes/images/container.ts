@@ -38,7 +38,8 @@ export class Container implements AsyncDisposable {
     this.port = port;
     this.#bundle = bundle;
     this.#child = spawn("runc", ["run", "--bundle", bundle, basename(bundle)], {
-      stdio: ["ignore", "pipe", "pipe"],
+      // Held open: runc gives its container a pipe in any case, whose end would tell the server that the platform is gone.
+      stdio: ["pipe", "pipe", "pipe"],
     });
     for (const stream of [this.#child.stdout, this.#child.stderr])
       stream?.on("data", (chunk: Buffer) => (this.#output += chunk.toString("utf8")));

@@ -63,7 +63,8 @@ describe("the image of a function", { timeout: 300_000 }, () => {
       const image = await unpackedImage(layout, one.name);
       await using container = await Container.start(image);
       await container.ready();
-      const init = { method: "POST", body: JSON.stringify({ name: "Ada" }) };
+      const headers = { "content-type": "application/json" };
+      const init = { method: "POST", headers, body: JSON.stringify({ name: "Ada" }) };
       expect(await (await container.call("/", init)).text()).toBe(example.answer);
       const running = container.call("/slow");
       await container.says("slow begins");
