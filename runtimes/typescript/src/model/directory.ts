@@ -29,7 +29,11 @@ async function readJson(path: string): Promise<Json> {
     if (error.code === "ENOENT") return "{}";
     throw error;
   });
-  return JSON.parse(text) as Json;
+  try {
+    return JSON.parse(text) as Json;
+  } catch (cause) {
+    throw new ModelError("unsupported_model", `${path} does not parse: ${(cause as Error).message}`);
+  }
 }
 
 async function exists(path: string): Promise<boolean> {

@@ -165,3 +165,5 @@ def _read_json(path: str) -> Any:
             return json.load(file)
     except FileNotFoundError:
         return {}
+    except ValueError as error:
+        raise ModelError("unsupported_model", f"{path} does not parse: {error}") from error
