@@ -45,6 +45,19 @@ describe("a log line", () => {
     expect(parseLogLine('{"ts":1,"msg":"x"}', "stdout", true, 7).msg).toMatch(/^\{.*line cut at 64 KiB\]$/);
   });
 
+  it("of plain text is cut at 64 KiB of it", () => {
+    const { msg } = parseLogLine("ü".repeat(64 * 1024), "stdout", false, 7);
+    expect(msg).toBe(`${"ü".repeat(32 * 1024)} … [line cut at 64 KiB]`);
+  });
+
+  it("that its runtime has cut says how much is missing", () => {
+    const text = JSON.stringify({ ts: "2026-01-02T03:04:05Z", msg: "x", request_id: "req_1", truncated: 9 });
+    expect(parseLogLine(text, "stdout", false, 7)).toMatchObject({
+      msg: "x … [9 bytes cut]",
+      requestId: "req_1",
+    });
+  });
+
   it("with nonsense in its fields keeps what makes sense", () => {
     const text = '{"ts": "never", "level": "loud", "msg": "m", "stream": 3, "request_id": 4, "fields": []}';
     expect(parseLogLine(text, "stdout", false, 7)).toEqual({

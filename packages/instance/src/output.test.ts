@@ -53,6 +53,17 @@ describe("the output of an instance", () => {
     expect(lines.length).toBeLessThanOrEqual(4);
   });
 
+  it("takes the longest line of the contract as what it is, and one that is longer as text that is cut", async () => {
+    const { lines, write } = open();
+    const fields = { text: "f".repeat(65_000) };
+    const msg = "\u0001".repeat(64 * 1024);
+    await write(`${JSON.stringify({ ts: "2026-01-02T03:04:05Z", msg, request_id: "req_1", fields })}\n`);
+    await write(`${"x".repeat(10 * 1024 * 1024)}\nnext\n`);
+    expect(lines[0]).toMatchObject({ msg, requestId: "req_1", fields });
+    expect(lines[1]?.msg).toBe(`${"x".repeat(64 * 1024)} … [line cut at 64 KiB]`);
+    expect(lines[2]?.msg).toBe("next");
+  });
+
   it("drops what exceeds the byte rate", async () => {
     const { lines, write } = open({ bytesPerSecond: 10, byteBurst: 10 });
     await write("12345\n12345\n12345\n");

@@ -2,11 +2,14 @@ import type { Readable } from "node:stream";
 import type { Clock } from "@hanzo-fn/lifecycle";
 import type { InstanceLine, LogLimits } from "./instance.ts";
 import { createLineSplitter } from "./lines.ts";
-import { parseLogLine } from "./log-line.ts";
+import { MAX_TEXT_BYTES, parseLogLine } from "./log-line.ts";
 import { createTokenBucket } from "./token-bucket.ts";
 
-/** runtimes/contract.md, section 5. */
-const MAX_LINE_BYTES = 64 * 1024;
+/**
+ * The longest line of runtimes/contract.md, section 5: 64 KiB of message, of which JSON may write every byte as six,
+ * as much of fields, and the rest of the object.
+ */
+const MAX_LINE_BYTES = (6 + 1) * MAX_TEXT_BYTES + 4096;
 const TAIL_LINES = 20;
 const TAIL_LINE_CHARACTERS = 1000;
 /** How often a flood is told of, and how long a writer beyond its reading rate waits. */
