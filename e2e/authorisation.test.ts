@@ -129,9 +129,7 @@ test("without a token every operation but the public ones answers 401", async ()
 });
 
 test("with a bad token every operation but the public ones answers 401, whatever is bad about it", async () => {
-  const operations = (await described()).filter(
-    ({ operationId: id }) => !PUBLIC.has(id) && !SIGNED.has(id),
-  );
+  const operations = (await described()).filter(({ operationId: id }) => !PUBLIC.has(id) && !SIGNED.has(id));
   for (const [what, token] of Object.entries(badTokens())) {
     for (const operation of operations) {
       await expectError(await call(operation, token), 401, `${operation.operationId} with ${what}`);
