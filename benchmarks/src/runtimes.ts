@@ -1,13 +1,14 @@
 import { execFileSync } from "node:child_process";
-import { copyFile, mkdir } from "node:fs/promises";
+import { copyFile } from "node:fs/promises";
 import { cpus } from "node:os";
-import { delimiter, join } from "node:path";
+import { join } from "node:path";
 import { interpreterVersions } from "./interpreter.ts";
 import { machine } from "./machine.ts";
 import { folderOf, memoryAlone, moveTo } from "./runtimes/alone.ts";
 import type { Language } from "./runtimes/functions.ts";
 import type { Launch } from "./runtimes/instances.ts";
 import { smokeLoad, wrkLoad } from "./runtimes/load.ts";
+import { PEERS_BUILT } from "./peers.ts";
 import { peers } from "./runtimes/peers.ts";
 import { judge } from "./runtimes/targets.ts";
 import {
@@ -25,24 +26,25 @@ import { makeServeHome, startServe, type ServeHome } from "./serve-process.ts";
 import { round, type Row, type Suite, type SuiteOptions, type SuiteResult } from "./suite.ts";
 
 const REPOSITORY = join(import.meta.dirname, "..", "..");
-const ALONE: AloneScale = { rounds: 7, seconds: 2, load: wrkLoad };
+const HELLO: AloneScale = { rounds: 5, seconds: 2, load: wrkLoad };
+const OVERHEAD: AloneScale = { rounds: 11, seconds: 1, load: wrkLoad };
 const ALONE_SMOKE: AloneScale = { rounds: 1, seconds: 0, load: smokeLoad };
 const SERVER_AND_CLIENT_CORES = 2;
 
-/**
- * A home whose platform runs on a copy of Node that nothing else runs: pages of the program are shared between the
- * platform and its instances, as on a user's machine, and with nobody else. Compiled SDKs are kept between runs.
- */
-async function ownNode(home: ServeHome): Promise<ServeHome> {
-  const bin = join(home.path, "bin");
-  await mkdir(bin);
-  await copyFile(process.execPath, join(bin, "node"));
-  const env = {
-    ...home.env,
-    PATH: [bin, home.env["PATH"]].join(delimiter),
-    HANZO_FN_BUILD_CACHE: join(REPOSITORY, ".cache", "builds"),
-  };
+/** Compiled SDKs are kept between runs. */
+async function withBuildCache(home: ServeHome): Promise<ServeHome> {
+  const env = { ...home.env, HANZO_FN_BUILD_CACHE: join(PEERS_BUILT, "builds") };
   return { path: home.path, env, [Symbol.asyncDispose]: () => home[Symbol.asyncDispose]() };
+}
+
+/**
+ * `hanzo-fn` on a copy of Node that nothing else runs: pages of the program are shared between the platform and its
+ * instances, as on a user's machine, and with nobody else.
+ */
+async function onItsOwnNode(home: ServeHome): Promise<readonly [string, ...string[]]> {
+  const node = join(home.path, "node");
+  await copyFile(process.execPath, node);
+  return [node, "--max-semi-space-size=4", join(REPOSITORY, "cli", "src", "main.ts")];
 }
 
 interface ThroughServe {
@@ -52,7 +54,7 @@ interface ThroughServe {
 }
 
 async function throughServe(home: ServeHome, scale: ServeScale, signal: AbortSignal): Promise<ThroughServe> {
-  await using platform = await startServe(home, CONFIG, signal);
+  await using platform = await startServe(home, CONFIG, signal, await onItsOwnNode(home));
   const launches = await deployAll(platform, home, scale);
   const rows = await deploys(platform, home, scale, signal);
   rows.push(...(await coldStarts(platform, scale, signal)));
@@ -93,17 +95,18 @@ async function run(signal: AbortSignal, options: SuiteOptions = {}): Promise<Sui
   if (!smoke && cpus().length < SERVER_AND_CLIENT_CORES)
     throw new Error("two cores are needed: one for the server, one for the client");
   const before = { ...machine(), ...versions() };
-  const scale = smoke ? ALONE_SMOKE : ALONE;
+  const hello = smoke ? ALONE_SMOKE : HELLO;
+  const context = smoke ? ALONE_SMOKE : OVERHEAD;
   await using made = await makeServeHome();
-  const home = await ownNode(made);
+  const home = await withBuildCache(made);
   const served = await throughServe(home, smoke ? SMOKE : FULL, signal);
   const launches = (kind: string): Launch[] =>
     [...served.launches].filter(([name]) => name.startsWith(kind)).map(([, launch]) => launch);
   const rows: Row[] = [];
   if (!smoke) moveTo("1");
   try {
-    rows.push(...(await throughput(launches("hello"), installed, scale, signal)));
-    rows.push(...(await overhead(launches("context"), installed, scale, signal)));
+    rows.push(...(await throughput(launches("hello"), installed, hello, signal)));
+    rows.push(...(await overhead(launches("context"), installed, context, signal)));
   } finally {
     if (!smoke) moveTo(`0-${cpus().length - 1}`);
   }
@@ -112,7 +115,9 @@ async function run(signal: AbortSignal, options: SuiteOptions = {}): Promise<Sui
     ...before,
     setup:
       "functions as `hanzo-fn serve` built and started them; alone: the same programs by themselves, on core 0 over TCP, wrk on core 1",
-    load: `${scale.load.name}; hello: 16 connections; overhead: 1 connection, POST of a small JSON body; ${scale.rounds} rounds of ${scale.seconds} s, contestants in turn, medians of the rounds`,
+    load: `${hello.load.name}; contestants in turn, medians of the rounds`,
+    load_hello: `16 connections; ${hello.rounds} rounds of ${hello.seconds} s`,
+    load_overhead: `1 connection, POST of a small JSON body; ${context.rounds} rounds of ${context.seconds} s`,
     log: "the server's output is a pipe that a Node process on core 1 reads and drops",
     deploy:
       "start of `hanzo-fn deploy` until the end of the first answer with the new constant; build cache warm",

@@ -95,11 +95,15 @@ function timedRequest(
   });
 }
 
-/** Starts on the home's data directory, which may hold functions already; `config` is the text of config.yaml. */
+/**
+ * Starts on the home's data directory, which may hold functions already; `config` is the text of config.yaml, and
+ * `command` what `hanzo-fn` stands for.
+ */
 export async function startServe(
   home: ServeHome,
   config: string,
   signal: AbortSignal,
+  command: readonly [string, ...string[]] = [join(BIN, "hanzo-fn")],
 ): Promise<ServeProcess> {
   const dataDir = join(home.path, "data");
   await mkdir(home.path, { recursive: true });
@@ -110,7 +114,8 @@ export async function startServe(
     ["--api-port", apiPort, "--invoke-port", invokePort, "--metrics-port", metricsPort],
     ["--log-level", "warn"],
   );
-  const child = spawn(join(BIN, "hanzo-fn"), args, {
+  const [program, ...words] = command;
+  const child = spawn(program, [...words, ...args], {
     cwd: home.path,
     env: home.env,
     stdio: ["ignore", "pipe", "pipe"],

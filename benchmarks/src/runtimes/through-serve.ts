@@ -14,9 +14,9 @@ export interface ServeScale {
 
 export const FULL: ServeScale = {
   languages: LANGUAGES,
-  deploys: { typescript: 15, python: 15, go: 11, rust: 7 },
+  deploys: { typescript: 11, python: 11, go: 7, rust: 5 },
   functions: 3,
-  rounds: 10,
+  rounds: 8,
 };
 /** Without what has to be compiled. */
 export const SMOKE: ServeScale = {
