@@ -106,7 +106,7 @@ test(
 
 test(
   "the Rust sample transcribes stored sound and publishes the transcript",
-  { timeout: 300_000 },
+  { timeout: 600_000 },
   async (ctx) => {
     if (absent !== undefined) return ctx.skip(absent);
     await deploySample("rust");
