@@ -110,7 +110,10 @@ export async function startPlatform(options: PlatformOptions = {}): Promise<Test
     TMPDIR: home.path,
     ...options.env,
   };
-  const [apiPort, invokePort, metricsPort] = [await freePort(), await freePort(), await freePort()];
+  // A port that is free is given out again while nobody has taken it.
+  const ports = new Set<number>();
+  while (ports.size < 3) ports.add(await freePort());
+  const [apiPort, invokePort, metricsPort] = [...ports];
   const args = [
     "serve",
     ...["--data-dir", dataDir],
