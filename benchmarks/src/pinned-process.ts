@@ -21,7 +21,20 @@ function statFields(pid: number): string[] | undefined {
   }
 }
 
+/** Of its threads that live, to the nanosecond, where the kernel keeps such a record. */
+function scheduledSeconds(pid: number): number | undefined {
+  try {
+    return readdirSync(`/proc/${pid}/task`)
+      .map((thread) => readFileSync(`/proc/${pid}/task/${thread}/schedstat`, "utf8"))
+      .reduce((sum, text) => sum + Number(text.split(" ")[0]) / 1e9, 0);
+  } catch {
+    return undefined;
+  }
+}
+
 function cpuSecondsOf(pid: number): number {
+  const precise = scheduledSeconds(pid);
+  if (precise !== undefined) return precise;
   const fields = statFields(pid);
   return fields === undefined ? Number.NaN : (Number(fields[11]) + Number(fields[12])) / TICKS_PER_SECOND;
 }

@@ -8,7 +8,6 @@ import { folderOf, memoryAlone, moveTo } from "./runtimes/alone.ts";
 import type { Language } from "./runtimes/functions.ts";
 import type { Launch } from "./runtimes/instances.ts";
 import { smokeLoad, wrkLoad } from "./runtimes/load.ts";
-import { PEERS_BUILT } from "./peers.ts";
 import { peers } from "./runtimes/peers.ts";
 import { judge } from "./runtimes/targets.ts";
 import {
@@ -33,7 +32,7 @@ const SERVER_AND_CLIENT_CORES = 2;
 
 /** Compiled SDKs are kept between runs. */
 async function withBuildCache(home: ServeHome): Promise<ServeHome> {
-  const env = { ...home.env, HANZO_FN_BUILD_CACHE: join(PEERS_BUILT, "builds") };
+  const env = { ...home.env, HANZO_FN_BUILD_CACHE: join(REPOSITORY, ".cache", "builds") };
   return { path: home.path, env, [Symbol.asyncDispose]: () => home[Symbol.asyncDispose]() };
 }
 

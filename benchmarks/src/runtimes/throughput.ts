@@ -67,7 +67,7 @@ function rowsOf(subjects: readonly Subject[]): Row[] {
       core_utilisation: round(medianOf(samples, ({ own }) => own)),
       other_cores_busy: round(medianOf(samples, ({ others }) => others)),
       ours_to_it_requests: round(ratios(({ perSecond }) => perSecond)),
-      it_to_ours_cpu: round(1 / ratios(({ cpuUs }) => cpuUs)),
+      ours_to_it_requests_per_cpu: round(1 / ratios(({ cpuUs }) => cpuUs)),
     };
   });
 }
