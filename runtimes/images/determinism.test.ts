@@ -1,6 +1,7 @@
 import { execFile } from "node:child_process";
-import { chmod, cp, lutimes, mkdir, readdir, realpath, symlink, utimes, writeFile } from "node:fs/promises";
-import { join } from "node:path";
+import { chmod, cp, lutimes, mkdir, readdir, realpath, symlink, utimes } from "node:fs/promises";
+import { join, relative } from "node:path";
+import { homedir } from "node:os";
 import { promisify } from "node:util";
 import { RUNTIME_IMAGES } from "@hanzo-fn/oci";
 import { tempDir } from "@hanzo-fn/testkit";
@@ -10,33 +11,14 @@ import { ROOT } from "../../scripts/run-command.ts";
 const run = promisify(execFile);
 
 /** What decides about the images. */
-const FOLDERS = [
-  "packages/oci",
-  "packages/contract",
-  "packages/builder",
-  "packages/lifecycle",
-  "packages/telemetry",
-  "scripts",
-  "runtimes/python",
-  "runtimes/typescript",
-  "runtimes/go",
-  "runtimes/rust/agent",
-  "runtimes/conformance",
-];
+const FOLDERS = ["packages", "scripts", "runtimes"];
 const LEFT_OUT = /(^|\/)(node_modules|target|__pycache__|templates|fixtures|tests)(\/|$)/;
 /** Workspaces of ours, which the copy has to find in itself. */
-const SCOPES = new Set(["@hanzo-fn", "@hanzo"]);
-const PACKAGES: Readonly<Record<string, string>> = {
-  "@hanzo-fn/oci": "packages/oci",
-  "@hanzo-fn/contract": "packages/contract",
-  "@hanzo-fn/builder": "packages/builder",
-  "@hanzo-fn/lifecycle": "packages/lifecycle",
-  "@hanzo-fn/telemetry": "packages/telemetry",
-  "@hanzo/functions": "runtimes/typescript",
-};
+const SCOPES = ["@hanzo-fn", "@hanzo"];
 
 /** A repository with other modes and other times: as if it were checked out by somebody else, in another year. */
 async function copyRepository(target: string, umask: number, time: Date): Promise<void> {
+  await mkdir(target);
   await cp(join(ROOT, "package.json"), join(target, "package.json"));
   for (const folder of FOLDERS) {
     const filter = (path: string): boolean => !LEFT_OUT.test(path.slice(join(ROOT, folder).length));
@@ -46,11 +28,14 @@ async function copyRepository(target: string, umask: number, time: Date): Promis
   const modules = join(target, "node_modules");
   await mkdir(modules);
   for (const name of await readdir(join(ROOT, "node_modules"))) {
-    if (!SCOPES.has(name)) await symlink(join(ROOT, "node_modules", name), join(modules, name));
+    if (!SCOPES.includes(name)) await symlink(join(ROOT, "node_modules", name), join(modules, name));
   }
-  for (const [name, folder] of Object.entries(PACKAGES)) {
-    await mkdir(join(modules, name, ".."), { recursive: true });
-    await symlink(join(target, folder), join(modules, name));
+  for (const scope of SCOPES) {
+    await mkdir(join(modules, scope));
+    for (const name of await readdir(join(ROOT, "node_modules", scope))) {
+      const place = relative(ROOT, await realpath(join(ROOT, "node_modules", scope, name)));
+      await symlink(join(target, place), join(modules, scope, name));
+    }
   }
   // What is downloaded is the same for both.
   await mkdir(join(target, ".cache"));
@@ -71,27 +56,16 @@ async function disguise(folder: string, umask: number, time: Date): Promise<void
   }
 }
 
-/** Assembles all images in a copy; answers digests by name. */
-async function assembled(umask: string, zone: string, time: Date): Promise<Record<string, string>> {
-  await using copy = await tempDir();
-  const target = join(copy.path, `a folder of ${umask}`);
-  await mkdir(target);
-  await copyRepository(target, Number.parseInt(umask, 8), time);
-  // A path with a space and another umask, zone and home: none of it may show.
+/** Assembles all images in a copy of the repository; answers digests by name. */
+async function assembled(copy: string, umask: string, zone: string): Promise<Record<string, string>> {
   const script = `umask ${umask} && exec "$0" scripts/images.ts --always`;
-  const home = join(target, "home");
+  const home = join(copy, "home");
   await mkdir(home);
-  const [goCache, rustup] = [
-    join(ROOT, ".cache", "go-build"),
-    process.env["RUSTUP_HOME"] ?? join(process.env["HOME"] ?? "/", ".rustup"),
-  ];
-  await writeFile(join(home, ".keep"), "");
-  const env = { ...process.env, HOME: home, TZ: zone, GOCACHE: goCache, RUSTUP_HOME: rustup, GOFLAGS: "" };
-  const { stdout } = await run("sh", ["-c", script, process.execPath], { cwd: target, env });
-  const images = stdout
-    .trim()
-    .split("\n")
-    .map((line) => JSON.parse(line) as { image: string; digest: string });
+  const rustup = process.env["RUSTUP_HOME"] ?? join(homedir(), ".rustup");
+  const env = { ...process.env, HOME: home, TZ: zone, RUSTUP_HOME: rustup };
+  const { stdout } = await run("sh", ["-c", script, process.execPath], { cwd: copy, env });
+  const lines = stdout.trim().split("\n");
+  const images = lines.map((line) => JSON.parse(line) as { image: string; digest: string });
   return Object.fromEntries(images.map(({ image, digest }) => [image, digest]));
 }
 
@@ -101,8 +75,13 @@ it(
   async (context) => {
     const images = inject("images");
     if ("reason" in images) context.skip(images.reason);
-    const one = await assembled("077", "Pacific/Kiritimati", new Date(Date.UTC(1999, 0, 1)));
-    const two = await assembled("002", "America/Lima", new Date(Date.UTC(2031, 5, 1)));
+    await using folder = await tempDir();
+    const [first, second] = [join(folder.path, "first"), join(folder.path, "a second one")];
+    // Both before either is used, so that nobody's work in the repository comes between.
+    await copyRepository(first, 0o077, new Date(Date.UTC(1999, 0, 1)));
+    await copyRepository(second, 0o002, new Date(Date.UTC(2031, 5, 1)));
+    const one = await assembled(first, "077", "Pacific/Kiritimati");
+    const two = await assembled(second, "002", "America/Lima");
     expect(Object.keys(one).toSorted()).toEqual(Object.values(RUNTIME_IMAGES).toSorted());
     expect(two).toEqual(one);
   },

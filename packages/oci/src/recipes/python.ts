@@ -70,7 +70,8 @@ export async function pythonByteCode(
   const wanted = folders ?? [library, HOME];
   const compile = ["-m", "compileall", "-q", "-j", "1", "--invalidation-mode", "unchecked-hash"];
   const paths = wanted.map((folder) => join(root, folder));
-  const args = ["-I", "-S", ...compile, "-s", root, "-p", "/", ...paths];
+  // -B: what the compiler itself imports would be written down with times and this machine's paths.
+  const args = ["-I", "-S", "-B", ...compile, "-s", root, "-p", "/", ...paths];
   const { loader, libraries } = await loaderOf(root, prefix);
   await run(loader, ["--library-path", libraries.join(":"), join(root, interpreter), ...args], {
     signal,
