@@ -2,9 +2,10 @@ import { execFile } from "node:child_process";
 import { chmod, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { promisify } from "node:util";
-import { type ImageRuntime, RUNTIME_IMAGES } from "@hanzo-fn/oci";
+import type { ImageRuntime } from "@hanzo-fn/oci";
 import { tempDir } from "@hanzo-fn/testkit";
 import { describe, expect, it } from "vitest";
+import { variantName } from "../../scripts/images/preinstalled.ts";
 import { ROOT } from "../../scripts/run-command.ts";
 import { type UnpackedImage, unpackedImage } from "../conformance/container.ts";
 import { Container, needImages } from "./container.ts";
@@ -27,7 +28,7 @@ async function variant(
     runtime,
   ];
   await run(process.execPath, args, { cwd: ROOT });
-  return unpackedImage(layout, `${RUNTIME_IMAGES[runtime]}-preinstalled`);
+  return unpackedImage(layout, variantName(runtime, packages));
 }
 
 /** Serves one file in the image; answers what a call gets. */

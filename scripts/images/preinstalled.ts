@@ -61,13 +61,19 @@ export async function addPreinstalled(
       signal,
     );
     const config = { Env: Object.entries(env).map(([name, value]) => `${name}=${value}`) };
-    const name = `${RUNTIME_IMAGES[runtime]}-preinstalled`;
+    const name = variantName(runtime, chosen);
     const recipe = { architecture: ARCHITECTURE, base: found.descriptor, layers: [layer], config };
     await writeImage(layout, name, recipe, signal);
     return name;
   } finally {
     await rm(work, { recursive: true, force: true });
   }
+}
+
+/** `fn-python:3.12-preinstalled`; with a choice of packages `fn-python:3.12-with-httpx-numpy`. */
+export function variantName(runtime: ImageRuntime, chosen: readonly string[] | undefined): string {
+  const words = chosen?.map((name) => name.replace(/^@/, "").replaceAll("/", ".")).toSorted();
+  return `${RUNTIME_IMAGES[runtime]}-${words === undefined ? "preinstalled" : `with-${words.join("-")}`}`;
 }
 
 async function packagesOf(
