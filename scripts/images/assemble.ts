@@ -21,6 +21,9 @@ export const CACHE = join(ROOT, ".cache");
 export const PACKAGES = join(CACHE, "debian-packages");
 export const ARCHITECTURE = { x64: "amd64", arm64: "arm64" }[process.arch as "x64"] ?? process.arch;
 
+/** No image takes longer. */
+const UNDER_WAY_MS = 3_600_000;
+
 export interface AssembleOptions {
   /** The OCI layout. */
   readonly out: string;
@@ -61,7 +64,7 @@ export async function assembleImages(
 
 /** What images were before: their blobs, and where the conformance suite unpacked them. */
 async function removeOld(layout: Layout): Promise<void> {
-  await layout.collect();
+  await layout.collect(UNDER_WAY_MS);
   const roots = `${layout.root}-roots`;
   for (const name of await readdir(roots).catch(() => [])) {
     if (await layout.has(`sha256:${name.split(".")[0]}`)) continue;

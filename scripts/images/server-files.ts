@@ -1,5 +1,6 @@
 import { execFile } from "node:child_process";
-import { mkdir } from "node:fs/promises";
+import { existsSync } from "node:fs";
+import { mkdtemp, rename, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { promisify } from "node:util";
 import {
@@ -75,11 +76,20 @@ async function rustAgent(work: string, signal: AbortSignal): Promise<string> {
 
 /** The program of Node that the image carries, from its npm package. */
 async function nodeProgram(cache: string, signal: AbortSignal): Promise<string> {
-  const folder = join(cache, `node-${NODE_VERSION}`);
-  await mkdir(folder, { recursive: true });
   const name = `node-linux-${process.arch}`;
-  await run("npm", ["install", "--silent", "--no-save", "--prefix", folder, `${name}@${NODE_VERSION}`], {
-    signal,
-  });
-  return join(folder, "node_modules", name, "bin", "node");
+  const folder = join(cache, `node-${NODE_VERSION}`);
+  const program = join(folder, "node_modules", name, "bin", "node");
+  if (existsSync(program)) return program;
+  // Elsewhere first: two may want it at once.
+  const fresh = await mkdtemp(join(cache, ".node-"));
+  try {
+    const flags = ["install", "--silent", "--no-save", "--prefix", fresh];
+    await run("npm", [...flags, `${name}@${NODE_VERSION}`], { signal });
+    await rename(fresh, folder).catch((error: unknown) => {
+      if (!existsSync(program)) throw error;
+    });
+    return program;
+  } finally {
+    await rm(fresh, { recursive: true, force: true });
+  }
 }

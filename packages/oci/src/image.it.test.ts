@@ -141,4 +141,29 @@ describe("writeImage", () => {
     );
     await expect(unpacked).rejects.toThrow("leads out of the image");
   });
+
+  it("keeps blobs that a name leads to, and the young, when it collects", async () => {
+    await using target = await tempDir();
+    const layout = await openLayout(target.path);
+    const image = (text: string) =>
+      writeLayer(
+        layout,
+        [{ kind: "file", path: "/x", mode: 0o644, content: Buffer.from(text) }],
+        { createdBy: text },
+        signal,
+      ).then((layer) =>
+        writeImage(layout, "app", { architecture: "amd64", layers: [layer], config }, signal),
+      );
+    const [first, second] = [await image("first"), await image("second")];
+    expect(await layout.collect(60_000)).toBe(0);
+    expect(await layout.collect(-1)).toBe(3);
+    expect([await layout.has(first.digest), await layout.has(second.digest)]).toEqual([false, true]);
+    await unpackImage(
+      layout,
+      (await layout.find("app"))?.manifest ?? (undefined as never),
+      join(target.path, "r"),
+      signal,
+    );
+    expect(await readFile(join(target.path, "r", "x"), "utf8")).toBe("second");
+  });
 });

@@ -27,8 +27,8 @@ export interface Layout {
   readJson<T>(digest: string): Promise<T>;
   /** Points a name at a manifest; what it pointed at before stays as a blob. */
   tag(name: string, manifest: Descriptor): Promise<void>;
-  /** Removes blobs that no name leads to; answers how many. No image may be under way. */
-  collect(): Promise<number>;
+  /** Removes blobs that no name leads to, those that an image under way may want excepted: the young. Answers how many. */
+  collect(olderThanMs: number): Promise<number>;
   /** The manifest that a name points at. */
   find(name: string): Promise<{ readonly descriptor: Descriptor; readonly manifest: Manifest } | undefined>;
 }
@@ -107,16 +107,21 @@ export async function openLayout(root: string): Promise<Layout> {
       await writeFile(fresh, JSON.stringify({ ...index, manifests }));
       await rename(fresh, join(root, "index.json"));
     },
-    async collect() {
+    async collect(olderThanMs) {
       const kept = new Set<string>();
       for (const { digest } of (await readIndex()).manifests) {
         const manifest = await readJson<Manifest>(digest);
         for (const blob of [digest, manifest.config.digest, ...manifest.layers.map((layer) => layer.digest)])
           kept.add(hexOf(blob));
       }
-      const loose = (await readdir(blobs)).filter((name) => !kept.has(name));
-      await Promise.all(loose.map((name) => rm(join(blobs, name), { force: true })));
-      return loose.length;
+      let removed = 0;
+      for (const name of await readdir(blobs)) {
+        const info = kept.has(name) ? undefined : await stat(join(blobs, name)).catch(() => undefined);
+        if (info === undefined || Date.now() - info.mtimeMs < olderThanMs) continue;
+        await rm(join(blobs, name), { force: true });
+        removed += 1;
+      }
+      return removed;
     },
     async find(name) {
       const descriptor = (await readIndex()).manifests.find((one) => one.annotations?.[REF_NAME] === name);
