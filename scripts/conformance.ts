@@ -13,6 +13,7 @@ import { noContainers } from "../runtimes/conformance/container.ts";
 import { conditions, imageSizes, RESULTS, type Results } from "./conformance/results.ts";
 import { lines, tabulate, type Table, toJson } from "./conformance/table.ts";
 import type { CaseResult } from "./conformance-reporter.ts";
+import { readyImages } from "./images/ready.ts";
 import { ROOT, runCommand } from "./run-command.ts";
 
 const CONFIG = "runtimes/conformance/vitest.config.ts";
@@ -29,7 +30,7 @@ if (docs && positionals.length > 0) throw new Error("the page shows all language
 const processes = await suites("as processes", {});
 let images: Table | undefined;
 if (values.images === true || docs) {
-  const reason = await withoutImages();
+  const reason = noContainers() ?? (await readyImages(positionals));
   if (reason === undefined) images = await suites("inside images", { CONFORMANCE_IMAGES: IMAGES });
   else console.log(`skipped: inside images: ${reason}`);
 }
@@ -43,16 +44,6 @@ if (docs && images !== undefined && process.exitCode === 0) {
   await writeFile(join(ROOT, RESULTS), `${JSON.stringify(results, null, 2)}\n`);
   const pages = await runCommand("node", ["scripts/generate-docs.ts"], { echo: true });
   process.exitCode = pages.code;
-}
-
-/** Why there are no images to run in; undefined where they are ready. */
-async function withoutImages(): Promise<string | undefined> {
-  const reason = noContainers();
-  if (reason !== undefined) return reason;
-  const assembled = await runCommand("node", ["scripts/images.ts", ...positionals]);
-  if (assembled.code === 0) return undefined;
-  process.exitCode = 1;
-  return assembled.output.trim().split("\n").at(-1);
 }
 
 /** Runs every suite once, prints the table and what failed. */
