@@ -120,7 +120,7 @@ test(
       ["high", 5000],
     ] as const) {
       // A bucket of the organisation, since a function's own folder is its own.
-      const url = `s3://hanzo-audio/${word}.wav`;
+      const url = `s3://local-audio/${word}.wav`;
       const stored = await platform.fetchInvoke(`/v1/functions/recorder?to=${encodeURIComponent(url)}`, {
         method: "POST",
         headers: { "content-type": "audio/wav" },
