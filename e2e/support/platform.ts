@@ -21,6 +21,8 @@ export interface CliOptions {
   readonly env?: Readonly<Record<string, string>>;
   /** Ends the command by SIGINT when aborted. */
   readonly signal?: AbortSignal;
+  /** Called with all of its standard output so far. */
+  readonly onOutput?: (stdout: string) => void;
 }
 
 export interface PlatformOptions {
@@ -70,7 +72,10 @@ async function run(
   options.signal?.addEventListener("abort", () => child.kill("SIGINT"), { once: true });
   let stdout = "";
   let stderr = "";
-  child.stdout.on("data", (chunk: Buffer) => (stdout += chunk.toString("utf8")));
+  child.stdout.on("data", (chunk: Buffer) => {
+    stdout += chunk.toString("utf8");
+    options.onOutput?.(stdout);
+  });
   child.stderr.on("data", (chunk: Buffer) => (stderr += chunk.toString("utf8")));
   child.stdin.on("error", () => {});
   child.stdin.end(options.stdin ?? "");
