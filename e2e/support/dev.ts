@@ -108,7 +108,11 @@ export async function startDev(cache: string, options: DevOptions): Promise<Test
         ),
       );
     });
-  const { url } = (await waitFor(({ event }) => event === "listening")) as unknown as { url: string };
+  const listening = waitFor(({ event }) => event === "listening").catch(async (error: unknown) => {
+    await home[Symbol.asyncDispose]();
+    throw error;
+  });
+  const { url } = (await listening) as unknown as { url: string };
   return {
     url,
     folder,
