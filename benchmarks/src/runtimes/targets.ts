@@ -33,7 +33,7 @@ export function judge(rows: readonly Row[]): Target[] {
   return [
     ...hello,
     ...of("overhead_us").map(([language, got]) =>
-      atMost(`${language}, overhead of the SDK, us (p50)`, OVERHEAD_US[language], got),
+      atMost(`${language}, overhead of the SDK, us of CPU (median)`, OVERHEAD_US[language], got),
     ),
     ...of("build_p50_ms").map(([language, , row]) =>
       atMost(`${language}, deploy to first 200, ms (p50)`, DEPLOY_MS[language], Number(row["p50_ms"])),
