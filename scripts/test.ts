@@ -65,7 +65,13 @@ async function longTier(): Promise<void> {
   const earlier = await readFile(TOTALS, "utf8").catch(() => undefined);
   if (earlier !== undefined) add(JSON.parse(earlier) as Counts);
   const env = { CRASH_POINTS: "200", REQUESTS: "10000", FUZZ_SECONDS: "60", LONG: "1" };
-  add(await vitest("e2e", ["e2e/crash.test.ts", "e2e/rollout.test.ts"], env));
+  add(
+    await vitest(
+      "e2e",
+      ["crash", "rollout", "new-user"].map((name) => `e2e/${name}.test.ts`),
+      env,
+    ),
+  );
   add(await vitest("integration", ["invoke-proxy/test/fuzz.it.test.ts"], env));
   add(await rustTests(["model"]));
   add(await vitest("images"));

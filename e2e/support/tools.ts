@@ -12,3 +12,8 @@ export async function hasTool(command: string): Promise<boolean> {
     return false;
   }
 }
+
+/** Whether the longer tier runs (`npm run test:long`). */
+export function isLongTier(): boolean {
+  return process.env["LONG"] !== undefined;
+}
