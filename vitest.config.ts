@@ -5,6 +5,11 @@ import { defineConfig } from "vitest/config";
 const exclude = ["**/node_modules/**", "**/fixtures/**", "runtimes/*/templates/**"];
 // Tests of the longer tier: the project `images` assembles what they need, and runs the conformance suite inside.
 const images = "runtimes/images/**";
+// Too long for every run; scripts/test.ts --long names them.
+const longer =
+  process.env["LONG"] === undefined
+    ? ["benchmarks/src/runtimes.it.test.ts", "e2e/bad-input-bodies.test.ts", "e2e/models.test.ts"]
+    : [];
 
 export default defineConfig({
   test: {
@@ -20,7 +25,7 @@ export default defineConfig({
         test: {
           name: "integration",
           include: ["**/*.it.test.ts"],
-          exclude: [...exclude, "e2e/**"],
+          exclude: [...exclude, ...longer, "e2e/**"],
           globalSetup: ["packages/testkit/src/postgres-setup.ts"],
           testTimeout: 30_000,
           hookTimeout: 60_000,
@@ -42,7 +47,7 @@ export default defineConfig({
         test: {
           name: "e2e",
           include: ["e2e/**/*.test.ts"],
-          exclude,
+          exclude: [...exclude, ...longer],
           testTimeout: 60_000,
           hookTimeout: 120_000,
           fileParallelism: false,

@@ -1,8 +1,8 @@
 /**
  * `npm test`: the checks and every tier of tests; ends with `N passed, N failed, N skipped`.
- * `--long` runs the longer tier instead (more kill points, a longer open loop and fuzz, the oldest Node that functions
- * may use, the SDK of Rust with its models, the images and the conformance suite inside them) and adds the counts of
- * the run before it.
+ * `--long` runs the longer tier instead (more kill points, a longer open loop and fuzz, models and bodies of 100 MB in
+ * four languages, the oldest Node that functions may use, the SDK of Rust with its models, the images and the
+ * conformance suite inside them) and adds the counts of the run before it.
  * `--strict-skips` (in .ci/run): a skip counts as a failure unless it needs a GPU or the contract lists it as absent.
  */
 import { mkdir, readFile, writeFile } from "node:fs/promises";
