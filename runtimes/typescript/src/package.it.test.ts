@@ -112,7 +112,9 @@ describe("the package that users import", () => {
       join(wrong, "wrong.ts"),
       'import { Context } from "@hanzo/functions";\nexport const x: number = await new Context().kv.get("a");\n',
     );
-    const failure = await run(join(BIN, "tsc"), ["--pretty", "false", "-p", wrong]).catch((error: { stdout: string }) => error);
+    const failure = await run(join(BIN, "tsc"), ["--pretty", "false", "-p", wrong]).catch(
+      (error: { stdout: string }) => error,
+    );
     expect(failure.stdout).toMatch(/wrong\.ts\(2,14\): error TS2322/);
   });
 
