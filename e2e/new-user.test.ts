@@ -90,78 +90,81 @@ async function end(child: ChildProcess): Promise<void> {
 }
 
 // Each Rust project compiles the SDK three times, for its tests, dev and the deploy: minutes, where nothing is warm.
-describe.each(LANGUAGES)("a new user of $runtime", ({ runtime, tool, file }) => {
-  test("init, test, dev, edit, deploy, invoke, logs --follow", { timeout: LIMIT_MS }, async (ctx) => {
-    if (!(await hasTool(tool))) ctx.skip(`${tool} is not installed`);
-    await using home = await tempDir("hfn-new-user-");
-    const name = `first-${runtime}`;
-    await succeed(home.path, "init", "--runtime", runtime, "--name", name);
-    const folder = join(home.path, name);
-
-    await succeed(folder, "test");
-
-    const port = await freePort();
-    const dev = follow(folder, "dev", "--port", String(port));
-    try {
-      await dev.line(/serves \[/);
-      const call = async (): Promise<string> => (await fetch(`http://localhost:${port}/?name=Ada`)).text();
-      expect(await call()).toContain("Hello, Ada!");
-      const path = join(folder, file);
-      const source = await readFile(path, "utf8");
-      expect(source).toContain("world");
-      await writeFile(path, source.replaceAll("world", "everybody"));
-      expect(await (await fetch(`http://localhost:${port}/`)).text()).toContain("Hello, everybody!");
-    } finally {
-      await end(dev.child);
-    }
-
-    const deployed = await succeed(folder, "deploy");
-    expect(deployed.stdout).toBe(`${platform.invoke}/v1/functions/${name}/invoke\n`);
-    const answer = await succeed(folder, "invoke", name, "--data", '{"name": "Ada"}');
-    expect(answer.stdout).toContain("Hello, Ada!");
-    const logs = follow(folder, "logs", name, "--follow");
-    try {
-      await logs.line(/greeting/);
-      await succeed(folder, "invoke", name, "--data", '{"name": "Grace"}');
-      expect(await logs.line(/Grace/)).toContain("greeting");
-    } finally {
-      await end(logs.child);
-    }
-  });
-
-  test.for(runtime === "rust" && !isLongTier() ? [] : ["webhook", "llm-stream", "model"])(
-    "the template %s: its tests pass, and dev serves its example",
-    { timeout: LIMIT_MS },
-    async (template, ctx) => {
+describe.each(LANGUAGES.filter(({ runtime }) => runtime !== "rust" || isLongTier()))(
+  "a new user of $runtime",
+  ({ runtime, tool, file }) => {
+    test("init, test, dev, edit, deploy, invoke, logs --follow", { timeout: LIMIT_MS }, async (ctx) => {
       if (!(await hasTool(tool))) ctx.skip(`${tool} is not installed`);
       await using home = await tempDir("hfn-new-user-");
-      await succeed(home.path, "init", "tried", "--runtime", runtime, "--template", template);
-      const folder = join(home.path, "tried");
+      const name = `first-${runtime}`;
+      await succeed(home.path, "init", "--runtime", runtime, "--name", name);
+      const folder = join(home.path, name);
+
       await succeed(folder, "test");
-      if (template === "model") return;
-      const dev = spawn("hanzo-fn", ["dev", "--port", "0", "--commands"], {
-        cwd: folder,
-        env: shell(),
-        stdio: ["pipe", "pipe", "pipe"],
-      });
-      const said: string[] = [];
-      const told = Promise.withResolvers<void>();
-      for (const stream of [dev.stdout, dev.stderr]) {
-        createInterface({ input: stream }).on("line", (line) => {
-          said.push(line);
-          if (/serves \[/.test(line)) dev.stdin.write("e\n");
-          if (line.startsWith("← ")) told.resolve();
-        });
+
+      const port = await freePort();
+      const dev = follow(folder, "dev", "--port", String(port));
+      try {
+        await dev.line(/serves \[/);
+        const call = async (): Promise<string> => (await fetch(`http://localhost:${port}/?name=Ada`)).text();
+        expect(await call()).toContain("Hello, Ada!");
+        const path = join(folder, file);
+        const source = await readFile(path, "utf8");
+        expect(source).toContain("world");
+        await writeFile(path, source.replaceAll("world", "everybody"));
+        expect(await (await fetch(`http://localhost:${port}/`)).text()).toContain("Hello, everybody!");
+      } finally {
+        await end(dev.child);
       }
-      dev.once("exit", () => told.reject(new Error(said.join("\n"))));
-      await told.promise;
-      await end(dev);
-      const text = said.join("\n");
-      expect(text).toMatch(/^← 200 /m);
-      expect(text).toContain(template === "webhook" ? '{"received":"order.paid"}' : '"delta"');
-    },
-  );
-});
+
+      const deployed = await succeed(folder, "deploy");
+      expect(deployed.stdout).toBe(`${platform.invoke}/v1/functions/${name}/invoke\n`);
+      const answer = await succeed(folder, "invoke", name, "--data", '{"name": "Ada"}');
+      expect(answer.stdout).toContain("Hello, Ada!");
+      const logs = follow(folder, "logs", name, "--follow");
+      try {
+        await logs.line(/greeting/);
+        await succeed(folder, "invoke", name, "--data", '{"name": "Grace"}');
+        expect(await logs.line(/Grace/)).toContain("greeting");
+      } finally {
+        await end(logs.child);
+      }
+    });
+
+    test.for(["webhook", "llm-stream", "model"])(
+      "the template %s: its tests pass, and dev serves its example",
+      { timeout: LIMIT_MS },
+      async (template, ctx) => {
+        if (!(await hasTool(tool))) ctx.skip(`${tool} is not installed`);
+        await using home = await tempDir("hfn-new-user-");
+        await succeed(home.path, "init", "tried", "--runtime", runtime, "--template", template);
+        const folder = join(home.path, "tried");
+        await succeed(folder, "test");
+        if (template === "model") return;
+        const dev = spawn("hanzo-fn", ["dev", "--port", "0", "--commands"], {
+          cwd: folder,
+          env: shell(),
+          stdio: ["pipe", "pipe", "pipe"],
+        });
+        const said: string[] = [];
+        const told = Promise.withResolvers<void>();
+        for (const stream of [dev.stdout, dev.stderr]) {
+          createInterface({ input: stream }).on("line", (line) => {
+            said.push(line);
+            if (/serves \[/.test(line)) dev.stdin.write("e\n");
+            if (line.startsWith("← ")) told.resolve();
+          });
+        }
+        dev.once("exit", () => told.reject(new Error(said.join("\n"))));
+        await told.promise;
+        await end(dev);
+        const text = said.join("\n");
+        expect(text).toMatch(/^← 200 /m);
+        expect(text).toContain(template === "webhook" ? '{"received":"order.paid"}' : '"delta"');
+      },
+    );
+  },
+);
 
 test("a folder that is not empty, and a template that there is not, are told with what there is", async () => {
   await using home = await tempDir("hfn-new-user-");

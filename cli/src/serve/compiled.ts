@@ -1,6 +1,6 @@
 import { createHash } from "node:crypto";
-import { copyFile, cp, link, mkdir, readdir, readFile, stat } from "node:fs/promises";
-import { basename, join, relative } from "node:path";
+import { copyFile, cp, link, mkdir, readdir, readFile, stat, statfs } from "node:fs/promises";
+import { basename, dirname, join, relative } from "node:path";
 import { readableByOthers } from "@hanzo-fn/engine";
 import { installed, stampOf } from "./installed.ts";
 
@@ -20,19 +20,38 @@ async function linkTree(from: string, to: string): Promise<void> {
   }
 }
 
-/** The toolchain at `root`, or a tree of links to it in `target` where other users cannot reach `program` of it. */
+/** A toolchain is more than a gigabyte, and a full disk would take the database with it. */
+const ROOM_FOR_A_COPY = 4 * 1024 ** 3;
+
+/** Whether `target`'s folder may take a copy of `root`; links of the same file system take no room. */
+async function hasRoom(root: string, target: string): Promise<boolean> {
+  const folder = dirname(target);
+  const [from, to] = await Promise.all([stat(root), stat(folder)]);
+  if (from.dev === to.dev) return true;
+  const { bavail, bsize } = await statfs(folder);
+  return bavail * bsize >= ROOM_FOR_A_COPY;
+}
+
+/**
+ * The toolchain at `root`, or a tree of links to it in `target` where other users cannot reach `program` of it. Says why there is none
+ * where that would be a copy for which there is no room.
+ */
 export async function reachableToolchain(
   root: string,
   program: string,
   target: string,
   forOthers: boolean,
-): Promise<string> {
-  if (!forOthers || readableByOthers(join(root, program))) return root;
+): Promise<{ readonly root: string; readonly missing?: undefined } | { readonly missing: string }> {
+  if (!forOthers || readableByOthers(join(root, program))) return { root };
+  if (!(await hasRoom(root, target))) {
+    const missing = `the toolchain in ${root} cannot be read by the users that builds run as, and ${dirname(target)} has no room for a copy`;
+    return { missing };
+  }
   const { mtimeMs, size } = await stat(join(root, program));
-  return join(
-    await installed(target, `${root} ${size} ${mtimeMs}`, (fresh) => linkTree(root, join(fresh, "root"))),
-    "root",
+  const folder = await installed(target, `${root} ${size} ${mtimeMs}`, (fresh) =>
+    linkTree(root, join(fresh, "root")),
   );
+  return { root: join(folder, "root") };
 }
 
 /** The SDK of a compiled language in the data directory, where a build's user can read it, and the digest of its files. */

@@ -105,12 +105,10 @@ function compiledLaunch({ missing }: { readonly missing?: string | undefined }):
 async function goToolchain(folder: string, forOthers: boolean): Promise<Found<GoToolchain>> {
   const found = await findGo();
   if (found.missing !== undefined) return found;
-  const root = await reachableToolchain(
-    found.root,
-    join("bin", "go"),
-    join(folder, "go-toolchain"),
-    forOthers,
-  );
+  const target = join(folder, "go-toolchain");
+  const reachable = await reachableToolchain(found.root, join("bin", "go"), target, forOthers);
+  if (reachable.missing !== undefined) return reachable;
+  const { root } = reachable;
   const { dir, digest } = await installSdk(join(SOURCES, "go"), join(folder, "go"));
   return { command: join(root, "bin", "go"), root, version: found.version, sdk: dir, sdkDigest: digest };
 }
@@ -119,7 +117,9 @@ async function rustToolchain(folder: string, forOthers: boolean): Promise<Found<
   const found = await findRust();
   if (found.missing !== undefined) return found;
   const target = join(folder, "rust-toolchain");
-  const root = await reachableToolchain(found.root, join("bin", "rustc"), target, forOthers);
+  const reachable = await reachableToolchain(found.root, join("bin", "rustc"), target, forOthers);
+  if (reachable.missing !== undefined) return reachable;
+  const { root } = reachable;
   const { dir, digest } = await installSdk(join(SOURCES, "rust"), join(folder, "rust"));
   const [cargo, rustc] = [join(root, "bin", "cargo"), join(root, "bin", "rustc")];
   return { cargo, rustc, version: found.version, host: found.host, sdk: dir, sdkDigest: digest };
