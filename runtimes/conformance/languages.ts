@@ -97,15 +97,16 @@ const rust: Language = {
 };
 
 const IMAGES = process.env["CONFORMANCE_IMAGES"];
-const own = { typescript, python, go, rust };
+/** Each language's server as a process. */
+export const processes = { typescript, python, go, rust };
 
 /** Each language's server as a process, or inside its image where CONFORMANCE_IMAGES names an OCI layout. */
 export const languages =
   IMAGES === undefined
-    ? own
+    ? processes
     : (Object.fromEntries(
-        Object.values(own).map((language) => [language.name, contained(language, IMAGES)]),
-      ) as typeof own);
+        Object.values(processes).map((language) => [language.name, contained(language, IMAGES)]),
+      ) as typeof processes);
 
 function contained(language: Language, layout: string): Language {
   return {

@@ -4,7 +4,7 @@ import { type ImageRuntime, RUNTIME_IMAGES } from "@hanzo-fn/oci";
 import { tempDir } from "@hanzo-fn/testkit";
 import { describe, expect, it, type TestContext } from "vitest";
 import { unpackedImage } from "../conformance/container.ts";
-import { languages } from "../conformance/languages.ts";
+import { processes } from "../conformance/languages.ts";
 import { Container, needImages } from "./container.ts";
 
 /** As the specification's compose file writes it. */
@@ -92,7 +92,7 @@ describe("hanzo-fn-agent --mode=dev in its image", () => {
       await using source = await tempDir();
       const function_ = join(source.path, "function");
       const put = async (fixture: string): Promise<void> => {
-        await cp((await languages[runtime].program(fixture)).command, `${function_}.new`);
+        await cp((await processes[runtime].program(fixture)).command, `${function_}.new`);
         await chmod(`${function_}.new`, 0o755);
         await rename(`${function_}.new`, function_);
       };
