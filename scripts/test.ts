@@ -65,14 +65,11 @@ async function longTier(): Promise<void> {
   const earlier = await readFile(TOTALS, "utf8").catch(() => undefined);
   if (earlier !== undefined) add(JSON.parse(earlier) as Counts);
   const env = { CRASH_POINTS: "200", REQUESTS: "10000", FUZZ_SECONDS: "60", LONG: "1" };
-  add(
-    await vitest(
-      "e2e",
-      ["crash", "rollout", "new-user"].map((name) => `e2e/${name}.test.ts`),
-      env,
-    ),
-  );
-  add(await vitest("integration", ["invoke-proxy/test/fuzz.it.test.ts"], env));
+  const ends = ["crash", "rollout", "new-user", "models", "bad-input-bodies"];
+  const files = ends.map((name) => `e2e/${name}.test.ts`);
+  add(await vitest("e2e", files, env));
+  const parts = ["invoke-proxy/test/fuzz.it.test.ts", "benchmarks/src/runtimes.it.test.ts"];
+  add(await vitest("integration", parts, env));
   add(await rustTests(["model"]));
   add(await vitest("images"));
   const folder = join(CACHE, "oldest-node");
