@@ -20,7 +20,7 @@ test("Go's tests are counted without those that only hold others, and skips with
   ].join("\n");
   expect(countGo(output)).toEqual({
     passed: 2,
-    failed: 1,
+    failed: [{ name: "sdk/server/TestA/two", reason: "no reason given" }],
     skipped: [{ name: "sdk/server/TestC", reason: "needs a GPU: none" }],
   });
 });
@@ -36,7 +36,7 @@ test result: FAILED. 2 passed; 1 failed; 1 ignored; 0 measured; 0 filtered out; 
 `;
   expect(countRust(output)).toEqual({
     passed: 2,
-    failed: 1,
+    failed: [{ name: "runtimes/rust server::ends", reason: "no reason given" }],
     skipped: [{ name: "runtimes/rust model::cuda", reason: "needs a GPU" }],
   });
 });

@@ -11,25 +11,26 @@ const GO_FOLDER = "/usr/local/go/bin";
 const CARGO_FOLDER = join(homedir(), ".cargo", "bin");
 
 function skipped(name: string, reason: string): Counts {
-  return { passed: 0, failed: 0, skipped: [{ name, reason }] };
+  return { passed: 0, failed: [], skipped: [{ name, reason }] };
 }
 
 function joined(parts: readonly Counts[]): Counts {
   return {
     passed: parts.reduce((sum, { passed }) => sum + passed, 0),
-    failed: parts.reduce((sum, { failed }) => sum + failed, 0),
+    failed: parts.flatMap((part) => part.failed),
     skipped: parts.flatMap((part) => part.skipped),
   };
 }
 
 /** A run that failed without a failed test, as where the tests do not compile, is one failure. */
-function withExit(counts: Counts, result: CommandResult): Counts {
-  return result.code === 0 || counts.failed > 0 ? counts : { ...counts, failed: 1 };
+function withExit(name: string, counts: Counts, result: CommandResult): Counts {
+  if (result.code === 0 || counts.failed.length > 0) return counts;
+  return { ...counts, failed: [{ name, reason: `it ended with ${result.code}` }] };
 }
 
 /** A step that checks and has no tests of its own: it counts only where it fails. */
-function check(result: CommandResult): Counts {
-  return withExit({ passed: 0, failed: 0, skipped: [] }, result);
+function check(name: string, result: CommandResult): Counts {
+  return withExit(name, { passed: 0, failed: [], skipped: [] }, result);
 }
 
 /** A PATH on which the command is, or undefined where the machine has none. */
@@ -53,17 +54,17 @@ export async function pythonTests(): Promise<Counts> {
     echo: true,
   });
   const ran = Number(/^Ran (\d+) tests?/m.exec(result.output)?.[1] ?? 0);
-  const bad = [...result.output.matchAll(/(?:failures|errors)=(\d+)/g)].reduce(
-    (sum, [, n]) => sum + Number(n),
-    0,
-  );
   const skips = Number(/skipped=(\d+)/.exec(result.output)?.[1] ?? 0);
-  const failed = result.code === 0 ? 0 : Math.max(1, bad);
+  const failed = [...result.output.matchAll(/^(?:FAIL|ERROR): (.+)$/gm)].map(([, name = ""]) => ({
+    name: `runtimes/python ${name}`,
+    reason: "see its output above",
+  }));
   const reasons = Array.from({ length: skips }, () => ({
     name: "runtimes/python",
     reason: "skipped by unittest",
   }));
-  return { passed: Math.max(0, ran - failed - skips), failed, skipped: reasons };
+  const passed = Math.max(0, ran - failed.length - skips);
+  return withExit("runtimes/python", { passed, failed, skipped: reasons }, result);
 }
 
 interface GoEvent {
@@ -92,7 +93,7 @@ export function countGo(output: string): Counts {
       .find((text) => text !== undefined) ?? "no reason given";
   return {
     passed: ended("pass").length,
-    failed: ended("fail").length,
+    failed: ended("fail").map((name) => ({ name, reason: reasonOf(name) })),
     skipped: ended("skip").map((name) => ({ name, reason: reasonOf(name) })),
   };
 }
@@ -115,7 +116,7 @@ export async function goTests(): Promise<Counts> {
     const vet = await runCommand("go", ["-C", folder, "vet", "./..."], { echo: true, env });
     const tests = await runCommand("go", ["-C", folder, "test", "-json", "-count=1", "./..."], { env });
     process.stdout.write(goOutput(tests.output));
-    return joined([check(vet), withExit(countGo(tests.stdout), tests)]);
+    return joined([check(`${folder}: go vet`, vet), withExit(folder, countGo(tests.stdout), tests)]);
   };
   const sdk = await run("runtimes/go");
   const compiler = (await runCommand("go", ["env", "CC"], { env })).stdout.trim();
@@ -128,13 +129,15 @@ export async function goTests(): Promise<Counts> {
 
 /** Counts the lines of Rust's test harness; documentation tests are among them. */
 export function countRust(output: string): Counts {
-  const counts: Counts = { passed: 0, failed: 0, skipped: [] };
+  const counts: Counts = { passed: 0, failed: [], skipped: [] };
   for (const [, name = "", end, reason] of output.matchAll(
     /^test (.+) \.\.\. (ok|FAILED|ignored)(?:, (.*))?$/gm,
   )) {
     if (end === "ok") counts.passed++;
-    else if (end === "FAILED") counts.failed++;
-    else counts.skipped.push({ name: `runtimes/rust ${name}`, reason: reason ?? "no reason given" });
+    else {
+      const list = end === "FAILED" ? counts.failed : counts.skipped;
+      list.push({ name: `runtimes/rust ${name}`, reason: reason ?? "no reason given" });
+    }
   }
   return counts;
 }
@@ -147,10 +150,13 @@ export async function rustTests(features: readonly string[] = []): Promise<Count
   const manifest = ["--manifest-path", "runtimes/rust/Cargo.toml"];
   const hasFormatter = (await runCommand("cargo", ["fmt", "--version"], { env })).code === 0;
   const format = hasFormatter
-    ? check(await runCommand("cargo", ["fmt", ...manifest, "--check"], { echo: true, env }))
+    ? check(
+        "runtimes/rust: cargo fmt",
+        await runCommand("cargo", ["fmt", ...manifest, "--check"], { echo: true, env }),
+      )
     : skipped("runtimes/rust: cargo fmt", "rustfmt is not installed");
   const wanted = features.length === 0 ? [] : ["--features", features.join(",")];
   const words = ["test", ...manifest, "--locked", "--no-fail-fast", ...wanted];
   const tests = await runCommand("cargo", words, { echo: true, env });
-  return joined([format, withExit(countRust(tests.stdout), tests)]);
+  return joined([format, withExit("runtimes/rust", countRust(tests.stdout), tests)]);
 }

@@ -1,24 +1,41 @@
 import { mkdirSync, writeFileSync } from "node:fs";
 import { dirname } from "node:path";
+import type { SerializedError } from "vitest";
 import type { Reporter, TestModule } from "vitest/node";
+
+interface Ending {
+  readonly name: string;
+  readonly reason: string;
+}
 
 export interface Counts {
   passed: number;
-  failed: number;
-  skipped: { name: string; reason: string }[];
+  failed: Ending[];
+  skipped: Ending[];
 }
 
-/** Writes how many tests passed, failed and were skipped, and why, to the file in TEST_COUNTS. */
+/** The first line of what was thrown. */
+function firstLine(error: { readonly message?: string } | undefined): string {
+  return error?.message?.split("\n", 1)[0] ?? "no reason given";
+}
+
+/** Writes how many tests passed, and which failed and were skipped, and why, to the file in TEST_COUNTS. */
 // oxlint-disable-next-line import/no-default-export -- vitest loads a reporter by its default export
 export default class CountingReporter implements Reporter {
-  onTestRunEnd(modules: readonly TestModule[], errors: readonly unknown[]): void {
-    const counts: Counts = { passed: 0, failed: errors.length, skipped: [] };
+  onTestRunEnd(modules: readonly TestModule[], errors: readonly SerializedError[]): void {
+    const failed = errors.map((error) => ({ name: "outside any test", reason: firstLine(error) }));
+    const counts: Counts = { passed: 0, failed, skipped: [] };
     for (const module of modules) {
-      if (module.errors().length > 0) counts.failed++;
+      for (const error of module.errors())
+        counts.failed.push({ name: module.relativeModuleId, reason: firstLine(error) });
       for (const test of module.children.allTests()) {
         const result = test.result();
         if (result.state === "passed") counts.passed++;
-        else if (result.state === "failed") counts.failed++;
+        else if (result.state === "failed")
+          counts.failed.push({
+            name: `${module.relativeModuleId} > ${test.fullName}`,
+            reason: firstLine(result.errors[0]),
+          });
         else
           counts.skipped.push({
             name: test.fullName,

@@ -18,6 +18,10 @@ const CACHE = join(ROOT, ".cache");
 const TOTALS = join(CACHE, "test-totals.json");
 const OLDEST_NODE = "22.15.0";
 
+function failure(name: string, reason: string): Counts {
+  return { passed: 0, failed: [{ name, reason }], skipped: [] };
+}
+
 async function vitest(
   project: string,
   files: readonly string[] = [],
@@ -40,23 +44,24 @@ async function vitest(
   );
   try {
     const counts = JSON.parse(await readFile(file, "utf8")) as Counts;
-    if (result.code !== 0 && counts.failed === 0) counts.failed = 1;
+    if (result.code !== 0 && counts.failed.length === 0)
+      counts.failed.push({ name: project, reason: `vitest ended with ${result.code}` });
     return counts;
   } catch {
-    return { passed: 0, failed: 1, skipped: [] };
+    return failure(project, `vitest ended with ${result.code} and counted nothing`);
   }
 }
 
-const total: Counts = { passed: 0, failed: 0, skipped: [] };
+const total: Counts = { passed: 0, failed: [], skipped: [] };
 function add(counts: Counts): void {
   total.passed += counts.passed;
-  total.failed += counts.failed;
+  total.failed.push(...counts.failed);
   total.skipped.push(...counts.skipped);
 }
 
 async function everyTier(): Promise<void> {
   const check = await runCommand("node", ["scripts/check.ts", "--no-unit"], { echo: true });
-  if (check.code !== 0) add({ passed: 0, failed: 1, skipped: [] });
+  if (check.code !== 0) add(failure("npm run check", `it ended with ${check.code}`));
   for (const project of ["unit", "integration", "e2e"]) add(await vitest(project));
   for (const counts of [await pythonTests(), await goTests(), await rustTests()]) add(counts);
 }
@@ -93,10 +98,16 @@ await (process.argv.includes("--long") ? longTier() : everyTier());
 await mkdir(CACHE, { recursive: true });
 await writeFile(TOTALS, JSON.stringify(total));
 
-for (const { name, reason } of total.skipped) console.log(`skipped: ${name}: ${reason}`);
 const forbidden = strict ? total.skipped.filter(({ reason }) => !ALLOWED_SKIP.test(reason)) : [];
-for (const { name } of forbidden) console.log(`FAIL: ${name} may not be skipped here`);
-total.failed += forbidden.length;
-const skipped = total.skipped.length - forbidden.length;
-console.log(`${total.passed} passed, ${total.failed} failed${skipped > 0 ? `, ${skipped} skipped` : ""}`);
-process.exitCode = total.failed === 0 ? 0 : 1;
+for (const { name, reason } of forbidden)
+  total.failed.push({ name, reason: `it may not be skipped here: ${reason}` });
+const skipped = total.skipped.filter((skip) => !forbidden.includes(skip));
+// Failures come last, where whoever reads the end of a long output finds them.
+for (const [reason, skips] of Map.groupBy(skipped, (skip) => skip.reason)) {
+  console.log(`skipped, ${reason}:`);
+  for (const name of new Set(skips.map((skip) => skip.name))) console.log(`  ${name}`);
+}
+for (const { name, reason } of total.failed) console.log(`FAIL: ${name}: ${reason}`);
+const rest = skipped.length > 0 ? `, ${skipped.length} skipped` : "";
+console.log(`${total.passed} passed, ${total.failed.length} failed${rest}`);
+process.exitCode = total.failed.length === 0 ? 0 : 1;
