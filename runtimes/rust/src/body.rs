@@ -5,12 +5,13 @@ use std::sync::Arc;
 use std::task::{ready, Context, Poll};
 use std::time::Duration;
 
-use bytes::{Bytes, BytesMut};
+use bytes::Bytes;
 use futures_core::Stream;
 use http_body_util::BodyExt as _;
 use hyper::body::{Body as _, Incoming};
 
 use crate::error::{Error, Result};
+use crate::pieces;
 
 /// What is left unread of a body when it is dropped is read up to here, so that the connection can serve again.
 const DRAIN_LIMIT: usize = 1024 * 1024;
@@ -71,9 +72,7 @@ impl Body {
     /// # Errors
     /// Where the body ends before its end: the caller went away, or its framing is wrong.
     pub async fn next(&mut self) -> Result<Option<Bytes>> {
-        std::future::poll_fn(|context| Pin::new(&mut *self).poll_next(context))
-            .await
-            .transpose()
+        pieces::next(self).await
     }
 
     /// All that is left of the body.
@@ -81,18 +80,7 @@ impl Body {
     /// # Errors
     /// As [`Body::next`].
     pub async fn read_to_end(&mut self) -> Result<Bytes> {
-        let Some(first) = self.next().await? else {
-            return Ok(Bytes::new());
-        };
-        let Some(second) = self.next().await? else {
-            return Ok(first);
-        };
-        let mut whole = BytesMut::from(&first[..]);
-        whole.extend_from_slice(&second);
-        while let Some(piece) = self.next().await? {
-            whole.extend_from_slice(&piece);
-        }
-        Ok(whole.freeze())
+        pieces::read_to_end(self).await
     }
 }
 
@@ -109,24 +97,18 @@ impl Stream for Body {
             Source::Connection(None) => return Poll::Ready(None),
             Source::Connection(Some(incoming)) => incoming,
         };
-        loop {
-            match ready!(Pin::new(&mut *incoming).poll_frame(context)) {
-                None => {
-                    if let Some(progress) = &body.progress {
-                        progress.complete();
-                    }
-                    return Poll::Ready(None);
+        match ready!(pieces::poll_data(incoming, context)) {
+            None => {
+                if let Some(progress) = &body.progress {
+                    progress.complete();
                 }
-                Some(Ok(frame)) => match frame.into_data() {
-                    Ok(data) if !data.is_empty() => return Poll::Ready(Some(Ok(data))),
-                    // Trailers carry nothing for a function.
-                    _ => {}
-                },
-                Some(Err(error)) => {
-                    body.source = Source::Connection(None);
-                    let message = format!("the body ended early: {error}");
-                    return Poll::Ready(Some(Err(Error::named("BodyError", message))));
-                }
+                Poll::Ready(None)
+            }
+            Some(Ok(data)) => Poll::Ready(Some(Ok(data))),
+            Some(Err(error)) => {
+                body.source = Source::Connection(None);
+                let message = format!("the body ended early: {error}");
+                Poll::Ready(Some(Err(Error::named("BodyError", message))))
             }
         }
     }

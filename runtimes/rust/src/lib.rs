@@ -15,6 +15,7 @@ mod kv;
 mod log;
 mod model;
 mod names;
+mod pieces;
 mod response;
 mod server;
 mod services;

@@ -2,12 +2,13 @@ use std::fmt;
 use std::pin::Pin;
 use std::task::{ready, Context, Poll};
 
-use bytes::{Bytes, BytesMut};
+use bytes::Bytes;
 use futures_core::Stream;
-use hyper::body::{Body as _, Incoming};
+use hyper::body::Incoming;
 
 use super::http::Returning;
 use super::{GatewayError, Result};
+use crate::pieces;
 
 /// The bytes of an object, piece by piece.
 pub struct Object(Source);
@@ -32,9 +33,7 @@ impl Object {
     /// # Errors
     /// Where the gateway cuts its answer.
     pub async fn next(&mut self) -> Result<Option<Bytes>> {
-        std::future::poll_fn(|context| Pin::new(&mut *self).poll_next(context))
-            .await
-            .transpose()
+        pieces::next(self).await
     }
 
     /// All that is left.
@@ -42,18 +41,7 @@ impl Object {
     /// # Errors
     /// As [`Object::next`].
     pub async fn read_to_end(&mut self) -> Result<Bytes> {
-        let Some(first) = self.next().await? else {
-            return Ok(Bytes::new());
-        };
-        let Some(second) = self.next().await? else {
-            return Ok(first);
-        };
-        let mut whole = BytesMut::from(&first[..]);
-        whole.extend_from_slice(&second);
-        while let Some(piece) = self.next().await? {
-            whole.extend_from_slice(&piece);
-        }
-        Ok(whole.freeze())
+        pieces::read_to_end(self).await
     }
 }
 
@@ -68,23 +56,18 @@ impl Stream for Object {
             }
             Source::Connection(incoming, back) => (incoming, back),
         };
-        loop {
-            match ready!(Pin::new(&mut *incoming).poll_frame(context)) {
-                None => {
-                    if let Some(back) = back.take() {
-                        back.give();
-                    }
-                    return Poll::Ready(None);
+        match ready!(pieces::poll_data(incoming, context)) {
+            None => {
+                if let Some(back) = back.take() {
+                    back.give();
                 }
-                Some(Ok(frame)) => match frame.into_data() {
-                    Ok(data) if !data.is_empty() => return Poll::Ready(Some(Ok(data))),
-                    _ => {}
-                },
-                Some(Err(error)) => {
-                    *back = None;
-                    let message = format!("the gateway's answer was cut: {error}");
-                    return Poll::Ready(Some(Err(GatewayError::unavailable(message))));
-                }
+                Poll::Ready(None)
+            }
+            Some(Ok(data)) => Poll::Ready(Some(Ok(data))),
+            Some(Err(error)) => {
+                *back = None;
+                let message = format!("the gateway's answer was cut: {error}");
+                Poll::Ready(Some(Err(GatewayError::unavailable(message))))
             }
         }
     }
