@@ -46,6 +46,23 @@ function isServerFile(path: string): boolean {
   return !["__pycache__", "tests", "templates"].includes(basename(path));
 }
 
+async function pythonServer(folder: string, python: Python | undefined): Promise<string> {
+  const source = join(SOURCES, "python");
+  const stamp = await stampOf(source, python?.executable ?? "");
+  return installed(join(folder, "python"), stamp, async (fresh) => {
+    await cp(source, fresh, { recursive: true, filter: isServerFile });
+    // Instances may not write here, and would compile the server anew at every boot.
+    if (python !== undefined) await run(python.executable, ["-m", "compileall", "-q", fresh]).catch(() => {});
+  });
+}
+
+async function typescriptServer(folder: string, signal: AbortSignal): Promise<string> {
+  const stamp = await stampOf(join(SOURCES, "typescript", "src"), process.version);
+  return installed(join(folder, "typescript"), stamp, async (fresh) => {
+    await emitServer(fresh, process.execPath, signal);
+  });
+}
+
 /** Runtime servers in the data directory, where instances of any user can read them, and how each is started. */
 export async function installRuntimes(
   folder: string,
@@ -57,18 +74,12 @@ export async function installRuntimes(
     findPython(settings.python, forOthers),
     reachableNode(settings.node ?? process.execPath, folder, forOthers),
   ]);
-  const pythonSource = join(SOURCES, "python");
-  const pythonStamp = await stampOf(pythonSource, python?.executable ?? "");
-  const pythonDir = await installed(join(folder, "python"), pythonStamp, async (fresh) => {
-    await cp(pythonSource, fresh, { recursive: true, filter: isServerFile });
-    // Instances may not write here, and would compile the server anew at every boot.
-    if (python !== undefined) await run(python.executable, ["-m", "compileall", "-q", fresh]).catch(() => {});
-  });
-  const typescriptStamp = await stampOf(join(SOURCES, "typescript", "src"), process.version);
-  const typescriptDir = await installed(join(folder, "typescript"), typescriptStamp, async (fresh) => {
-    await emitServer(fresh, process.execPath, signal);
-  });
-  const [go, rust] = await Promise.all([goToolchain(folder, forOthers), rustToolchain(folder, forOthers)]);
+  const [pythonDir, typescriptDir, go, rust] = await Promise.all([
+    pythonServer(folder, python),
+    typescriptServer(folder, signal),
+    goToolchain(folder, forOthers),
+    rustToolchain(folder, forOthers),
+  ]);
   return {
     python,
     node,
