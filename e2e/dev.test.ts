@@ -85,11 +85,12 @@ describe.each(LANGUAGES)("dev of a %s function", (language) => {
 
   test("serves every path and method, its triggers' and /invoke, as the platform does", async () => {
     await using dev = await start(language);
+    // The first one comes before any code is there.
     for (const [path, method] of [
-      ["/", "GET"],
-      ["/any/where?x=1", "PUT"],
-      ["/v1/functions/tried", "POST"],
       ["/v1/functions/tried/invoke", "POST"],
+      ["/v1/functions/tried", "POST"],
+      ["/any/where?x=1", "PUT"],
+      ["/", "GET"],
     ] as const) {
       const answer = await dev.call(path, { method });
       expect([path, answer.status, versionOf(answer.text)]).toEqual([path, 200, "1"]);

@@ -5,7 +5,7 @@ import { createGroup, systemClock } from "@hanzo-fn/lifecycle";
 import { createCurrentCode, type CurrentCode } from "./current-code.ts";
 import { type CodeDebugger, createDebugger } from "./debugger.ts";
 import { createFront, type Front } from "./front.ts";
-import type { FunctionSettings } from "./function-settings.ts";
+import { type FunctionSettings, readSettings } from "./function-settings.ts";
 import { type Machine, openMachine } from "./machine.ts";
 import { createMakeCode } from "./make-code.ts";
 import type { DevOptions } from "./options.ts";
@@ -83,11 +83,16 @@ interface Session {
 }
 
 /** The watch, the code and the wire before it, each of which knows the others. */
-function openSession(options: DevOptions, machine: Machine, show: Show): Session {
+function openSession(
+  options: DevOptions,
+  machine: Machine,
+  first: FunctionSettings | undefined,
+  show: Show,
+): Session {
   const { root, host, debugPort } = options;
   const clock = systemClock;
   const stopTelling = tellOfLongBuild(show);
-  let settings: FunctionSettings | undefined;
+  let settings = first;
   let notes = "";
   const route = (version: number): void =>
     front.route(settings?.manifest.name ?? basename(root), settings?.manifest, version);
@@ -157,7 +162,10 @@ function openSession(options: DevOptions, machine: Machine, show: Show): Session
 /** Serves one function from its source. Rejects with `conflict` where the port is taken. */
 export async function serveDev(options: DevOptions, show: Show, signal: AbortSignal): Promise<DevServer> {
   const machine = await openMachine(options, servicesEvents(show), systemClock, signal);
-  const { code, watch, front, settings, close } = openSession(options, machine, show);
+  // The first request is routed before any code was made: by the manifest's name and paths, too. What is wrong with
+  // the manifest is told when the code is made.
+  const first = await readSettings(options.root).catch(() => undefined);
+  const { code, watch, front, settings, close } = openSession(options, machine, first, show);
   const nothing = (): Promise<void> => Promise.resolve();
   // Stopped from the last to the first: calls end before the code does, and the code before its services.
   const group = createGroup([
