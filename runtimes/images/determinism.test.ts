@@ -56,13 +56,29 @@ async function disguise(folder: string, umask: number, time: Date): Promise<void
   }
 }
 
+interface Surroundings {
+  readonly umask: string;
+  readonly zone: string;
+  readonly clockShiftDays: number;
+}
+
 /** Assembles all images in a copy of the repository; answers digests by name. */
-async function assembled(copy: string, umask: string, zone: string): Promise<Record<string, string>> {
+async function assembled(
+  copy: string,
+  { umask, zone, clockShiftDays }: Surroundings,
+): Promise<Record<string, string>> {
   const script = `umask ${umask} && exec "$0" scripts/images.ts --always`;
   const home = join(copy, "home");
   await mkdir(home);
   const rustup = process.env["RUSTUP_HOME"] ?? join(homedir(), ".rustup");
-  const env = { ...process.env, HOME: home, TZ: zone, RUSTUP_HOME: rustup };
+  const env = {
+    ...process.env,
+    HOME: home,
+    TZ: zone,
+    RUSTUP_HOME: rustup,
+    NODE_OPTIONS: `--import=${new URL("shifted-clock.ts", import.meta.url).href}`,
+    CLOCK_SHIFT_DAYS: String(clockShiftDays),
+  };
   const { stdout } = await run("sh", ["-c", script, process.execPath], { cwd: copy, env });
   const lines = stdout.trim().split("\n");
   const images = lines.map((line) => JSON.parse(line) as { image: string; digest: string });
@@ -70,7 +86,7 @@ async function assembled(copy: string, umask: string, zone: string): Promise<Rec
 }
 
 it(
-  "assembles all runtime images with equal digests from different folders, umasks, zones, homes and file times",
+  "assembles all runtime images with equal digests from different folders, umasks, zones, homes, clocks and file times",
   { timeout: 600_000 },
   async (context) => {
     const images = inject("images");
@@ -80,8 +96,8 @@ it(
     // Both before either is used, so that nobody's work in the repository comes between.
     await copyRepository(first, 0o077, new Date(Date.UTC(1999, 0, 1)));
     await copyRepository(second, 0o002, new Date(Date.UTC(2031, 5, 1)));
-    const one = await assembled(first, "077", "Pacific/Kiritimati");
-    const two = await assembled(second, "002", "America/Lima");
+    const one = await assembled(first, { umask: "077", zone: "Pacific/Kiritimati", clockShiftDays: -4000 });
+    const two = await assembled(second, { umask: "002", zone: "America/Lima", clockShiftDays: 2000 });
     expect(Object.keys(one).toSorted()).toEqual(Object.values(RUNTIME_IMAGES).toSorted());
     expect(two).toEqual(one);
   },
