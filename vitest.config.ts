@@ -1,3 +1,4 @@
+import { availableParallelism } from "node:os";
 import { fileURLToPath } from "node:url";
 import { defineConfig } from "vitest/config";
 
@@ -11,8 +12,12 @@ const longer =
     ? ["benchmarks/src/runtimes.it.test.ts", "e2e/bad-input-bodies.test.ts", "e2e/models.test.ts"]
     : [];
 
+// Tests wait more than they compute: one worker less than there are cores (the default) leaves half of two cores idle.
+const maxWorkers = Math.max(2, availableParallelism());
+
 export default defineConfig({
   test: {
+    maxWorkers,
     projects: [
       {
         test: {
