@@ -18,3 +18,14 @@ export {
   writeRuntimeImage,
 } from "./recipes/runtime-image.ts";
 export { typescriptServer } from "./recipes/typescript.ts";
+export { type CredentialSource, type Credentials, dockerConfigCredentials } from "./registry/credentials.ts";
+export { pullImage, type PullOptions } from "./registry/pull.ts";
+export { pushImage, type Pushed, type PushTarget } from "./registry/push.ts";
+export { digestReference, type ImageReference, parseReference } from "./registry/reference.ts";
+export {
+  createRegistry,
+  type Registry,
+  type RegistryOptions,
+  type RegistryParts,
+} from "./registry/registry.ts";
+export { httpTransport, type Transport, type TransportOptions } from "./registry/transport.ts";

@@ -21,8 +21,8 @@ export interface Layout {
   putBlob(source: Readable, signal: AbortSignal): Promise<{ readonly digest: string; readonly size: number }>;
   putJson(mediaType: string, value: unknown, signal: AbortSignal): Promise<Descriptor>;
   has(digest: string): Promise<boolean>;
-  /** Throws `not_found`. */
-  openBlob(digest: string): Promise<Readable>;
+  /** From byte `start` to byte `end` (not in it); the whole blob where they are not given. Throws `not_found`. */
+  openBlob(digest: string, range?: { readonly start: number; readonly end: number }): Promise<Readable>;
   /** Throws `not_found`, and `bad_request` where the bytes do not have that digest. */
   readJson<T>(digest: string): Promise<T>;
   /** Points a name at a manifest; what it pointed at before stays as a blob. */
@@ -61,10 +61,10 @@ export async function openLayout(root: string): Promise<Layout> {
     }
   };
 
-  const openBlob: Layout["openBlob"] = async (digest) => {
+  const openBlob: Layout["openBlob"] = async (digest, range) => {
     const path = pathOf(digest);
     if (!(await stat(path).catch(() => undefined))?.isFile()) throw missing(digest);
-    return createReadStream(path);
+    return createReadStream(path, range === undefined ? {} : { start: range.start, end: range.end - 1 });
   };
 
   const readIndex = async (): Promise<Index> => {

@@ -6,6 +6,21 @@ export const MEDIA = {
   layer: "application/vnd.oci.image.layer.v1.tar+gzip",
 } as const;
 
+/** Docker's own types of the same things, which older images have. */
+export const DOCKER_MEDIA = {
+  list: "application/vnd.docker.distribution.manifest.list.v2+json",
+  manifest: "application/vnd.docker.distribution.manifest.v2+json",
+  layer: "application/vnd.docker.image.rootfs.diff.tar.gzip",
+} as const;
+
+/** What a registry may answer with when it is asked for a manifest. */
+export const ACCEPTED_MANIFESTS: readonly string[] = [
+  MEDIA.manifest,
+  MEDIA.index,
+  DOCKER_MEDIA.manifest,
+  DOCKER_MEDIA.list,
+];
+
 /** Where a blob is, by its content. */
 export interface Descriptor {
   readonly mediaType: string;

@@ -1,6 +1,23 @@
 export { freePort } from "./free-port.ts";
 export { recordingLog, type RecordedLine } from "./recording-log.ts";
 export { makeCertificate, needsCertificate, type Certificate } from "./servers/certificate.ts";
+export {
+  REGISTRY_LOGIN,
+  startDockerRegistry,
+  type DockerRegistry,
+  type DockerRegistryOptions,
+} from "./servers/docker-registry.ts";
+export {
+  startFakeRegistry,
+  type FakeRegistry,
+  type FaultRule,
+  type RegistryFault,
+} from "./servers/fake-registry.ts";
+export {
+  startFakeTokenServer,
+  type FakeTokenServer,
+  type FakeTokenServerOptions,
+} from "./servers/fake-token-server.ts";
 export { absentServer, needsServer, type ServerName } from "./servers/found.ts";
 export { startKafka, type KafkaOptions, type KafkaServer } from "./servers/kafka.ts";
 export { startNats, type NatsOptions, type NatsServer } from "./servers/nats.ts";

@@ -3,7 +3,7 @@ import path from "node:path";
 import { fileURLToPath } from "node:url";
 import type { TestContext } from "vitest";
 
-export type ServerName = "redis-server" | "nats-server" | "versitygw" | "kafka";
+export type ServerName = "redis-server" | "nats-server" | "versitygw" | "kafka" | "docker-registry";
 
 /** Where scripts/servers.ts puts what no package manager of the system brings. */
 const INSTALLED = fileURLToPath(new URL("../../../../.cache/servers/", import.meta.url));
@@ -11,6 +11,7 @@ const INSTALLED = fileURLToPath(new URL("../../../../.cache/servers/", import.me
 /** Places under `.cache/servers`, and the environment variables that name another one. */
 const PLACES: Readonly<Record<ServerName, { readonly place?: string; readonly variable: string }>> = {
   "redis-server": { variable: "TEST_REDIS_SERVER" },
+  "docker-registry": { variable: "TEST_DOCKER_REGISTRY" },
   "nats-server": { place: "nats/bin/nats-server", variable: "TEST_NATS_SERVER" },
   versitygw: { place: "versitygw/versitygw", variable: "TEST_VERSITYGW" },
   /** A folder with `libs` and a formatted `template`. */
@@ -59,6 +60,7 @@ export function findKafka(): KafkaFiles | undefined {
 export function absentServer(name: ServerName): string | undefined {
   const found = name === "kafka" ? findKafka() : findProgram(name);
   if (found) return undefined;
+  if (name === "docker-registry") return "docker-registry is not installed (apt-get install docker-registry)";
   const { place, variable } = PLACES[name];
   const how = place === undefined ? "the system's package manager" : "`node scripts/servers.ts`";
   return `${name} is not installed: ${how} installs it, as .ci/run does, and ${variable} may name it`;
