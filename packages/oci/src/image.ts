@@ -1,6 +1,13 @@
 import type { Layer } from "./layer.ts";
 import type { Layout } from "./layout.ts";
-import { MEDIA, type Descriptor, type ImageConfig, type Manifest, type RunConfig } from "./media-types.ts";
+import {
+  DOCKER_MEDIA,
+  MEDIA,
+  type Descriptor,
+  type ImageConfig,
+  type Manifest,
+  type RunConfig,
+} from "./media-types.ts";
 
 export interface ImageRecipe {
   /** As the image specification writes them: `amd64`, `arm64`. */
@@ -41,12 +48,17 @@ export async function writeImage(
     schemaVersion: 2,
     mediaType: MEDIA.manifest,
     config: await layout.putJson(MEDIA.config, config, signal),
-    layers: [...(base?.layers ?? []), ...recipe.layers.map((layer) => layer.descriptor)],
+    layers: [...(base?.layers ?? []).map(asOciLayer), ...recipe.layers.map((layer) => layer.descriptor)],
     ...(recipe.annotations === undefined ? {} : { annotations: recipe.annotations }),
   };
   const descriptor = await layout.putJson(MEDIA.manifest, manifest, signal);
   await layout.tag(name, descriptor);
   return descriptor;
+}
+
+/** The bytes of Docker's compressed layers are those of the image specification; only their type is called otherwise. */
+function asOciLayer(layer: Descriptor): Descriptor {
+  return layer.mediaType === DOCKER_MEDIA.layer ? { ...layer, mediaType: MEDIA.layer } : layer;
 }
 
 /** Variables are merged by name, everything else is taken over whole. */

@@ -29,3 +29,7 @@ export {
   type RegistryParts,
 } from "./registry/registry.ts";
 export { httpTransport, type Transport, type TransportOptions } from "./registry/transport.ts";
+export { type BaseTrust, type PinnedBase, resolveBase, type ResolvedBase } from "./base.ts";
+export { generateKeyPair, type KeyPair } from "./cosign/keys.ts";
+export { signImage, type SigningKey } from "./cosign/sign.ts";
+export { verifyImage, type Verified, type VerifyOptions } from "./cosign/verify.ts";

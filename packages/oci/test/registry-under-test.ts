@@ -1,5 +1,5 @@
 import { randomBytes } from "node:crypto";
-import { systemClock } from "@hanzo-fn/lifecycle";
+import { systemClock, type Clock } from "@hanzo-fn/lifecycle";
 import { recordingLog } from "@hanzo-fn/testkit";
 import { writeImage } from "../src/image.ts";
 import { writeLayer, type Layer } from "../src/layer.ts";
@@ -17,12 +17,20 @@ export interface UnderTest {
   readonly insecure?: boolean | undefined;
 }
 
-/** A client with pauses of next to nothing, and the lines that it logged. */
+/** A client that sleeps next to nothing, with the lines that it logged and the pauses that it wanted. */
 export function clientOf(server: { readonly host: string }, options: UnderTest = {}) {
   const { credentials, silenceMs = 10_000, chunkBytes, attempts = 4, insecure } = options;
   const log = recordingLog();
+  const pauses: number[] = [];
+  const clock: Clock = {
+    ...systemClock,
+    sleep: (ms, signal) => {
+      pauses.push(ms);
+      return systemClock.sleep(Math.min(ms, 20), signal);
+    },
+  };
   const registry: Registry = createRegistry(
-    { host: server.host, credentials, transport: httpTransport({ silenceMs }), clock: systemClock, log },
+    { host: server.host, credentials, transport: httpTransport({ silenceMs }), clock, log },
     {
       chunkBytes,
       insecure,
@@ -34,7 +42,7 @@ export function clientOf(server: { readonly host: string }, options: UnderTest =
       },
     },
   );
-  return { registry, log };
+  return { registry, log, pauses };
 }
 
 export const MEBIBYTE = 1024 * 1024;

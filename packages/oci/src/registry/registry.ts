@@ -1,3 +1,4 @@
+import { PlatformError } from "@hanzo-fn/contract";
 import type { Clock } from "@hanzo-fn/lifecycle";
 import type { Logger } from "@hanzo-fn/telemetry";
 import type { Readable } from "node:stream";
@@ -15,6 +16,7 @@ import {
   putManifest,
   type StoredManifest,
 } from "./manifests.ts";
+import { isRepository } from "./reference.ts";
 import type { RetryPolicy } from "./retry.ts";
 import type { Transport } from "./transport.ts";
 import { uploadBlob, type BlobSource, type Uploaded, type UploadOptions } from "./upload.ts";
@@ -101,14 +103,28 @@ export function createRegistry(parts: RegistryParts, options: RegistryOptions = 
       };
       (await exchange(call, signal)).body.resume();
     },
-    hasBlob: (repository, digest, signal) => hasBlob(exchange, repository, digest, signal),
-    openBlob: (repository, blob, signal) => openBlob(exchange, repository, blob, signal),
-    uploadBlob: (repository, blob, how, signal) => uploadBlob(upload, repository, blob, how, signal),
-    headManifest: (repository, reference, signal) => headManifest(exchange, repository, reference, signal),
-    getManifest: (repository, reference, signal) => getManifest(exchange, repository, reference, signal),
-    putManifest: (repository, reference, manifest, signal) =>
-      putManifest(exchange, repository, reference, manifest, signal),
-    deleteManifest: (repository, digest, signal) => deleteManifest(exchange, repository, digest, signal),
-    listTags: (repository, signal) => listTags(exchange, repository, url, signal),
+    hasBlob: async (repository, digest, signal) => hasBlob(exchange, named(repository), digest, signal),
+    openBlob: async (repository, blob, signal) => openBlob(exchange, named(repository), blob, signal),
+    uploadBlob: async (repository, blob, how, signal) =>
+      uploadBlob(upload, named(repository), blob, how, signal),
+    headManifest: async (repository, reference, signal) =>
+      headManifest(exchange, named(repository), reference, signal),
+    getManifest: async (repository, reference, signal) =>
+      getManifest(exchange, named(repository), reference, signal),
+    putManifest: async (repository, reference, manifest, signal) =>
+      putManifest(exchange, named(repository), reference, manifest, signal),
+    deleteManifest: async (repository, digest, signal) =>
+      deleteManifest(exchange, named(repository), digest, signal),
+    listTags: async (repository, signal) => listTags(exchange, named(repository), url, signal),
   };
+}
+
+/** It becomes a part of paths. */
+function named(repository: string): string {
+  if (isRepository(repository)) return repository;
+  const message = `${repository.slice(0, 300)} is no name of a repository`;
+  throw new PlatformError("bad_request", message, {
+    component: "oci",
+    next: "Use lower-case letters, digits, and single . _ - or / between them",
+  });
 }
