@@ -136,7 +136,8 @@ describe("a function's image on a base", () => {
     const base = await pullImage(registry, "base/python", digest, layout, how, signal);
     const image = await testImage(layout, "app", [100], signal, base);
     const target = { registry, repository: "org/app", tags: ["r1"] };
-    await expect(pushImage([layout], image, target, signal)).rejects.toMatchObject({
+    const elsewhere = { ...target, repository: "org/other" };
+    await expect(pushImage([layout], image, elsewhere, signal)).rejects.toMatchObject({
       code: "not_found",
       next: expect.stringContaining("Push the base image"),
     });

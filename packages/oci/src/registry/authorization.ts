@@ -115,7 +115,7 @@ async function fetchToken(
   if (response.status !== 200) {
     if (!isPassing(response.status))
       throw refusal(wanted, response.status === 404 ? 403 : response.status, await refusalDetails(response));
-    response.body.destroy();
+    response.body.resume();
     const wait = retryAfterMs(headerOf(response, "retry-after"), clock.now());
     throw unreachable(wanted, `it answers ${response.status}`, { retryAfterMs: wait });
   }

@@ -27,7 +27,7 @@ export async function hasBlob(
     },
     signal,
   );
-  body.destroy();
+  body.resume();
   return status === 200;
 }
 

@@ -92,20 +92,23 @@ function askHelper(name: string, host: string, signal: AbortSignal): Promise<Cre
       // The error's message holds what the helper wrote, which may be a secret.
       if (error !== null)
         return reject(unusable(`${program} failed (${String(error.code ?? error.signal)})`));
-      try {
-        const { Username = "", Secret = "" } = JSON.parse(stdout) as { Username?: string; Secret?: string };
-        resolve(
-          Username === "<token>"
-            ? { kind: "identity", token: Secret }
-            : { kind: "password", username: Username, password: Secret },
-        );
-      } catch {
-        reject(unusable(`${program} answered with something else than JSON`));
-      }
+      const answer = helperAnswer(stdout);
+      if (answer === undefined) reject(unusable(`${program} answered with something else than JSON`));
+      else resolve(answer);
     });
     child.stdin?.on("error", () => {});
     child.stdin?.end(host);
   });
+}
+
+function helperAnswer(text: string): Credentials | undefined {
+  try {
+    const { Username = "", Secret = "" } = JSON.parse(text) as { Username?: string; Secret?: string };
+    if (Username === "<token>") return { kind: "identity", token: Secret };
+    return { kind: "password", username: Username, password: Secret };
+  } catch {
+    return undefined;
+  }
 }
 
 function unusable(what: string, cause?: unknown): PlatformError {

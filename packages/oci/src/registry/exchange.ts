@@ -95,7 +95,7 @@ async function tryOnce(
   const { status } = response;
   if (call.accept.includes(status)) return { response };
   if (!isPassing(status)) throw refusal(wanted, status, await refusalDetails(response));
-  response.body.destroy();
+  response.body.resume();
   const wait = retryAfterMs(headerOf(response, "retry-after"), parts.clock.now());
   const error = unreachable(wanted, `it answers ${status}`, { retryAfterMs: wait });
   return { setback: { kind: "status", status, retryAfterMs: wait }, error };
@@ -107,7 +107,7 @@ async function authorised(parts: ExchangeParts, call: Call, signal: AbortSignal)
   if (first.status !== 401 || from.origin !== parts.url.origin) return first;
   const challenges = headerOf(first, "www-authenticate");
   if (!(await parts.authorization.learn(challenges, call.scopes, signal))) return first;
-  first.body.destroy();
+  first.body.resume();
   return (await redirected(parts, call, signal)).response;
 }
 
@@ -127,7 +127,7 @@ async function redirected(
     const location = headerOf(response, "location");
     const follow = REDIRECTS.has(response.status) && (call.method === "GET" || call.method === "HEAD");
     if (!follow || location === undefined || hops >= MOST_REDIRECTS) return { response, from: url };
-    response.body.destroy();
+    response.body.resume();
     url = answeredUrl(location, url);
   }
 }

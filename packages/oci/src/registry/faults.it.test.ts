@@ -114,7 +114,7 @@ describe("a registry that is slow", () => {
     await using place = await openPlace();
     const image = await place.image("app", [MEBIBYTE]);
     await place.push(image);
-    const fault = { kind: "cut-answer", afterBytes: 100_000, then: "silence" } as const;
+    const fault = { kind: "cut-answer", afterBytes: 100_000, ending: "silence" } as const;
     place.fake.inject({ method: "GET", path: /\/blobs\//, times: 1, fault });
     await using target = await tempDir();
     const { registry } = clientOf(place.fake, { silenceMs: 1000 });
@@ -219,7 +219,9 @@ describe("a registry that loses blobs midway", () => {
   it("the answer to the end of an upload is lost: the blob is found there and not sent again", async () => {
     await using place = await openPlace();
     const image = await place.image("app", [MEBIBYTE]);
-    place.fake.inject({ method: "PUT", path: /\/uploads\//, times: 1, fault: { kind: "lose-answer" } });
+    const { manifest } = (await place.layout.find("app"))!;
+    const path = new RegExp(`/uploads/.*${encodeURIComponent(manifest.layers[0]!.digest)}`);
+    place.fake.inject({ method: "PUT", path, times: 1, fault: { kind: "lose-answer" } });
     const pushed = await place.push(image);
     await place.arrived(image);
     expect(pushed.sentBytes).toBeLessThan(1.1 * MEBIBYTE);
@@ -252,7 +254,7 @@ describe("a registry that loses blobs midway", () => {
     const layer = manifest.layers[0]!.digest;
     // What the registry says about the blob is wrong: it answers that it is there.
     const fault = { kind: "answer", status: 200 } as const;
-    place.fake.inject({ method: "HEAD", path: new RegExp(layer), times: 1, fault });
+    place.fake.inject({ method: "HEAD", path: new RegExp(layer), fault });
     const pushed = await place.push(image);
     await place.arrived(image);
     expect(pushed).toMatchObject({ sent: 2, present: 1 });
@@ -278,7 +280,7 @@ describe("a pull", () => {
     await using place = await openPlace();
     const image = await place.image("app", [2 * MEBIBYTE]);
     await place.push(image);
-    const fault = { kind: "cut-answer", afterBytes: MEBIBYTE, then: "break" } as const;
+    const fault = { kind: "cut-answer", afterBytes: MEBIBYTE, ending: "break" } as const;
     place.fake.inject({ method: "GET", path: /\/blobs\//, times: 2, fault });
     await using target = await tempDir();
     const layout = await openLayout(target.path);

@@ -25,7 +25,7 @@ export async function headManifest(
   signal: AbortSignal,
 ): Promise<Descriptor | undefined> {
   const response = await ask(exchange, "HEAD", repository, reference, [200, 404], signal);
-  response.body.destroy();
+  response.body.resume();
   if (response.status === 404) return undefined;
   const digest = headerOf(response, "docker-content-digest") ?? "";
   const size = Number(headerOf(response, "content-length") ?? Number.NaN);

@@ -127,6 +127,6 @@ async function layoutOf(layouts: readonly Layout[], digest: string): Promise<Lay
 /** The blobs that a registry misses when it refuses a manifest. */
 function unknownBlobs(error: unknown): string[] {
   if (!(error instanceof PlatformError)) return [];
-  const found = (error.details ?? []).filter(({ path = "" }) => /BLOB_UNKNOWN$/.test(path));
+  const found = (error.details ?? []).filter(({ path = "" }) => path.endsWith("BLOB_UNKNOWN"));
   return found.flatMap(({ value }) => (typeof value === "string" ? [value] : []));
 }

@@ -1,4 +1,4 @@
-import http, { type IncomingHttpHeaders, type OutgoingHttpHeaders } from "node:http";
+import http, { type IncomingHttpHeaders, type IncomingMessage, type OutgoingHttpHeaders } from "node:http";
 import https from "node:https";
 import type { Readable } from "node:stream";
 import { pipeline } from "node:stream";
@@ -15,7 +15,7 @@ export interface TransportRequest {
 export interface TransportResponse {
   readonly status: number;
   readonly headers: IncomingHttpHeaders;
-  /** Read it or destroy it: the connection is held until then. */
+  /** Read it, or let it run out (`resume`), so that the connection can be used again. */
   readonly body: Readable;
 }
 
@@ -53,11 +53,14 @@ export function httpTransport(options: TransportOptions = {}): Transport {
       const request = secure
         ? https.request(url, { ...settings, agent: tls })
         : http.request(url, { ...settings, agent: plain });
+      let answer: IncomingMessage | undefined;
+      request.on("timeout", () => (answer ?? request).destroy(new SilenceError(url.host, silenceMs)));
       request.once("response", (response) => {
-        request.on("timeout", () => response.destroy(new SilenceError(url.host, silenceMs)));
+        answer = response;
+        // Who reads it hears of an error by itself; who does not must not have it thrown.
+        response.on("error", () => {});
         resolve({ status: response.statusCode ?? 0, headers: response.headers, body: response });
       });
-      request.on("timeout", () => request.destroy(new SilenceError(url.host, silenceMs)));
       // Stays after the answer: a server that answers before it has read everything breaks what is still being sent.
       request.on("error", (error) => reject(signal.aborted ? (signal.reason as Error) : error));
       if (body === undefined || body instanceof Uint8Array) request.end(body);

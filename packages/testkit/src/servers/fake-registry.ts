@@ -21,7 +21,7 @@ export type RegistryFault =
   /** The registry does it, and nobody hears of it. */
   | { readonly kind: "lose-answer" }
   /** The answer ends after so many bytes: the connection breaks, or nothing more comes. */
-  | { readonly kind: "cut-answer"; readonly afterBytes: number; readonly then: "break" | "silence" }
+  | { readonly kind: "cut-answer"; readonly afterBytes: number; readonly ending: "break" | "silence" }
   /** The answer has other bytes. */
   | { readonly kind: "change-answer"; readonly body: (right: Buffer) => Buffer };
 
@@ -41,6 +41,8 @@ export interface FakeRegistry extends AsyncDisposable {
   readonly host: string;
   /** Requests in the order in which they came, as `METHOD path`. */
   readonly requests: ReadonlyArray<{ readonly line: string; readonly authorization: string | undefined }>;
+  /** That were opened to it. */
+  readonly connections: number;
   inject(rule: FaultRule): void;
   /** Everything passes again. */
   heal(): void;
@@ -53,6 +55,7 @@ interface ActiveRule extends FaultRule {
 export async function startFakeRegistry(upstream: { readonly host: string }): Promise<FakeRegistry> {
   const requests: Array<{ line: string; authorization: string | undefined }> = [];
   let rules: ActiveRule[] = [];
+  let connections = 0;
 
   const faultFor = (method: string, path: string): RegistryFault | undefined => {
     for (const rule of rules) {
@@ -70,12 +73,16 @@ export async function startFakeRegistry(upstream: { readonly host: string }): Pr
     requests.push({ line: `${method} ${url}`, authorization: headers.authorization });
     suffer(upstream.host, request, response, faultFor(method, url)).catch(() => request.socket.destroy());
   });
+  server.on("connection", () => (connections += 1));
   server.listen(0, "127.0.0.1");
   await once(server, "listening");
   const { port } = server.address() as AddressInfo;
   return {
     host: `127.0.0.1:${port}`,
     requests,
+    get connections() {
+      return connections;
+    },
     inject: (rule) => void rules.push({ ...rule, seen: 0 }),
     heal: () => void (rules = []),
     async [Symbol.asyncDispose]() {
@@ -153,7 +160,7 @@ async function spoil(
     return;
   }
   await new Promise((resolve) => response.write(bytes.subarray(0, fault.afterBytes), resolve));
-  if (fault.then === "break") response.destroy();
+  if (fault.ending === "break") response.destroy();
 }
 
 async function readBytes(request: IncomingMessage, count: number): Promise<Buffer> {
