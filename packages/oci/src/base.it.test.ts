@@ -127,7 +127,7 @@ describe("a base image", () => {
 });
 
 describe("a function's image on a base", () => {
-  it("needs the base's manifest alone here: its layers are mounted from its repository", async () => {
+  it("needs the base's manifest alone: its layers are mounted from its repository, or read from the base's layout", async () => {
     await using place = await openPlace();
     const { registry, folder } = place;
     const digest = await place.push("base/python", "3.12");
@@ -145,6 +145,9 @@ describe("a function's image on a base", () => {
     const mountFrom = ["base/none", "base/python"];
     const pushed = await pushImage([layout], image, { ...target, mountFrom }, signal);
     expect(pushed).toMatchObject({ mounted: 1, sent: 2, present: 0 });
+    const whole = { registry, repository: "org/whole", tags: ["r1"] };
+    const layouts = [layout, place.layout];
+    await expect(pushImage(layouts, image, whole, signal)).resolves.toMatchObject({ mounted: 0, sent: 3 });
     const again = await testImage(layout, "app", [100], signal, base);
     await expect(pushImage([layout], again, { ...target, mountFrom }, signal)).resolves.toMatchObject({
       present: 1,
@@ -162,6 +165,19 @@ describe("a function's image on a base", () => {
     expect(base.descriptor.digest).toBe(digest);
     const image = await testImage(layout, "app", [100], signal, base.descriptor);
     const target = { registry, repository: "org/app", tags: ["r1"], mountFrom: ["base/none"] };
+    await expect(pushImage([layout], image, target, signal)).resolves.toMatchObject({ mounted: 0, sent: 3 });
+  });
+
+  it("is pushed whole where the credentials do not reach the base's repository", async () => {
+    await using place = await openPlace();
+    await using fake = await startFakeRegistry(place.server);
+    const { layout } = place;
+    const { registry } = clientOf(fake);
+    await place.push("base/python", "3.12");
+    const base = (await layout.find("base-python-3.12"))!.descriptor;
+    const image = await testImage(layout, "app", [100], signal, base);
+    fake.inject({ method: "POST", path: /from=base/, fault: { kind: "answer", status: 401 } });
+    const target = { registry, repository: "org/app", tags: ["r1"], mountFrom: ["base/python"] };
     await expect(pushImage([layout], image, target, signal)).resolves.toMatchObject({ mounted: 0, sent: 3 });
   });
 

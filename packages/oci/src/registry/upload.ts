@@ -1,14 +1,12 @@
 import { PlatformError } from "@hanzo-fn/contract";
-import { backoffDelay, withFullJitter, type Clock } from "@hanzo-fn/lifecycle";
+import { backoffDelay, withFullJitter } from "@hanzo-fn/lifecycle";
 import type { Readable } from "node:stream";
-import { answeredUrl } from "./address.ts";
 import { hasBlob, type BlobIdentity } from "./blobs.ts";
-import type { Exchange } from "./exchange.ts";
 import { unreachable } from "./failure.ts";
 import { bytesArrived, nextChunk, type Chunk } from "./ranges.ts";
-import type { RetryPolicy } from "./retry.ts";
-import { pullScope, pushScope } from "./scopes.ts";
+import { pushScope } from "./scopes.ts";
 import { headerOf, type TransportResponse } from "./transport.ts";
+import { beginUpload, mountOrBegin, placeOf, type UploadParts } from "./upload-session.ts";
 
 export interface BlobSource extends BlobIdentity {
   /** The bytes from `start` to `end` (not in it). Called again where a connection broke. */
@@ -28,16 +26,6 @@ export interface Uploaded {
   readonly sentBytes: number;
 }
 
-export interface UploadParts {
-  readonly exchange: Exchange;
-  readonly url: URL;
-  readonly policy: RetryPolicy;
-  readonly clock: Clock;
-  readonly random: () => number;
-  /** Bytes in one request. */
-  readonly chunkBytes: number;
-}
-
 /** Brings a blob into a repository with as little traffic as the registry allows. */
 export async function uploadBlob(
   parts: UploadParts,
@@ -49,74 +37,9 @@ export async function uploadBlob(
   const { always = false, mountFrom = [] } = options;
   if (!always && (await hasBlob(parts.exchange, repository, blob.digest, signal)))
     return { how: "present", sentBytes: 0 };
-  const session = await begin(parts, repository, blob.digest, always ? [] : mountFrom, signal);
+  const session = await mountOrBegin(parts, repository, blob.digest, always ? [] : mountFrom, signal);
   if (session === "mounted") return { how: "mounted", sentBytes: 0 };
   return { how: "sent", sentBytes: await sendAll(parts, repository, blob, session, signal) };
-}
-
-/** Mounts, or opens an upload: a registry that cannot mount has opened one in the same answer. */
-async function begin(
-  parts: UploadParts,
-  repository: string,
-  digest: string,
-  mountFrom: readonly string[],
-  signal: AbortSignal,
-): Promise<URL | "mounted"> {
-  let session: URL | undefined;
-  for (const from of mountFrom.filter((one) => one !== repository)) {
-    const query = new URLSearchParams({ mount: digest, from });
-    const response = await open(parts, repository, `?${query}`, [pullScope(from)], signal);
-    if (response.status === 201) {
-      if (session !== undefined) await discard(parts, repository, session, signal);
-      return "mounted";
-    }
-    if (session !== undefined) await discard(parts, repository, session, signal);
-    session = placeOf(parts, response);
-  }
-  return session ?? placeOf(parts, await open(parts, repository, "", [], signal));
-}
-
-async function open(
-  { exchange }: UploadParts,
-  repository: string,
-  query: string,
-  more: readonly string[],
-  signal: AbortSignal,
-): Promise<TransportResponse> {
-  const response = await exchange(
-    {
-      method: "POST",
-      to: `/v2/${repository}/blobs/uploads/${query}`,
-      headers: { "content-length": 0 },
-      scopes: [pushScope(repository), ...more],
-      action: `begin an upload to ${repository}`,
-      accept: [201, 202],
-    },
-    signal,
-  );
-  response.body.resume();
-  return response;
-}
-
-/** Uploads that nobody continues would lie in the registry for a week. That it fails is no reason to fail. */
-async function discard(
-  parts: UploadParts,
-  repository: string,
-  session: URL,
-  signal: AbortSignal,
-): Promise<void> {
-  const call = {
-    method: "DELETE" as const,
-    to: session,
-    scopes: [pushScope(repository)],
-    action: `give up an upload to ${repository}`,
-    accept: [200, 202, 204, 404, 405],
-    retry: false,
-  };
-  await parts.exchange(call, signal).then(
-    ({ body }) => body.resume(),
-    () => signal.throwIfAborted(),
-  );
 }
 
 /**
@@ -255,24 +178,10 @@ async function lookUp(
   progress.arrived = arrived ?? 0;
   progress.session =
     arrived === undefined
-      ? placeOf(parts, await open(parts, repository, "", [], signal))
+      ? await beginUpload(parts, repository, signal)
       : placeOf(parts, response, progress.session);
 }
 
 function actionOf(repository: string, blob: BlobIdentity): string {
   return `push ${blob.digest} to ${repository}`;
-}
-
-function placeOf({ url }: UploadParts, response: TransportResponse, before?: URL): URL {
-  const location = headerOf(response, "location");
-  if (location !== undefined) return answeredUrl(location, url);
-  if (before !== undefined) return before;
-  throw new PlatformError(
-    "registry_refused",
-    `the registry ${url.host} opens an upload and does not say where`,
-    {
-      component: "oci",
-      next: "Check that it speaks the distribution API, version 2",
-    },
-  );
 }

@@ -3,6 +3,7 @@ import { existsSync } from "node:fs";
 import { createConnection } from "node:net";
 import { expect, test } from "vitest";
 import { tempDir } from "../temp-dir.ts";
+import { REGISTRY_LOGIN, startDockerRegistry } from "./docker-registry.ts";
 import { absentServer, needsServer } from "./found.ts";
 import { startKafka } from "./kafka.ts";
 import { startNats } from "./nats.ts";
@@ -49,6 +50,18 @@ test("an S3 service asks for credentials and keeps its files where it says", asy
   await using s3 = await startS3();
   expect((await fetch(`${s3.url}/`)).status).toBe(403);
   expect(existsSync(s3.directory)).toBe(true);
+});
+
+test("a docker-registry speaks its API, and lets in whom it should", async (ctx) => {
+  needsServer(ctx, "docker-registry");
+  await using open = await startDockerRegistry();
+  await using closed = await startDockerRegistry({ basic: true });
+  const status = async (host: string, headers = {}): Promise<number> =>
+    (await fetch(`http://${host}/v2/`, { headers })).status;
+  const login = Buffer.from(`${REGISTRY_LOGIN.username}:${REGISTRY_LOGIN.password}`).toString("base64");
+  expect(await status(open.host)).toBe(200);
+  expect(await status(closed.host)).toBe(401);
+  expect(await status(closed.host, { authorization: `Basic ${login}` })).toBe(200);
 });
 
 test("a Kafka broker listens where it says, on a port of its own", async (ctx) => {
