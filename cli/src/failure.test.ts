@@ -42,6 +42,7 @@ const EXITS: Record<number, readonly ErrorCode[]> = {
     ...(["internal", "instance_killed", "upstream_unreachable", "auth_unavailable"] as const),
     ...(["database_unavailable", "draining", "no_capacity", "registry_unreachable"] as const),
     ...(["secrets_unavailable", "storage_full", "unavailable"] as const),
+    ...(["image_untrusted", "registry_refused"] as const),
   ],
 };
 
