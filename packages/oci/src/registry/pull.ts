@@ -58,7 +58,7 @@ export async function pullImage(
     await Promise.allSettled(pulls);
     throw error;
   }
-  // Last, so that a manifest in a layout says that the rest is there.
+  // Last: where the manifest is, what was asked for is there.
   await layout.putBlob(Readable.from([bytes]), signal);
   if (options.name !== undefined) await layout.tag(options.name, descriptor);
   return descriptor;
