@@ -43,6 +43,7 @@ const DEFAULTS: Readonly<Record<Mode, readonly string[]>> = {
     `profile.release.strip="debuginfo"`,
     "profile.release.lto=false",
     "profile.release.codegen-units=16",
+    `profile.release.package."*".codegen-units=1`,
   ],
   dev: [
     `profile.dev.debug="line-tables-only"`,
