@@ -1,6 +1,6 @@
 import { EventEmitter } from "node:events";
 import type { Deployer, RevisionStatus } from "@hanzo-fn/engine";
-import { type Backoff, type Clock, retryUntilDone, type Service } from "@hanzo-fn/lifecycle";
+import { type Backoff, type Clock, createWorkQueue, retryUntilDone, type Service } from "@hanzo-fn/lifecycle";
 import type { RevisionRow, Store } from "@hanzo-fn/store";
 import type { Logger } from "@hanzo-fn/telemetry";
 import { desiredFunction } from "./desired.ts";
@@ -27,10 +27,12 @@ export interface Reconciler extends Service {
 
 const RETRY: Backoff = { initialMs: 500, factor: 2, maxMs: 30_000 };
 
-interface Work {
-  /** Asked for again while it ran. */
-  dirty: boolean;
-  readonly done: Promise<void>;
+/** Functions that are looked at at once. */
+const CONCURRENCY = 32;
+
+function splitKey(key: string): [org: string, functionName: string] {
+  const slash = key.indexOf("/");
+  return [key.slice(0, slash), key.slice(slash + 1)];
 }
 
 function sameObservation(row: RevisionRow, status: RevisionStatus): boolean {
@@ -46,7 +48,6 @@ function sameObservation(row: RevisionRow, status: RevisionStatus): boolean {
  */
 export function createReconciler(deps: ReconcilerDependencies): Reconciler {
   const { store, deployer, clock, log, refreshRoutes } = deps;
-  const work = new Map<string, Work>();
   /** Keys that the engine may have something of. */
   const known = new Set<string>();
   const events = new EventEmitter().setMaxListeners(0);
@@ -66,28 +67,20 @@ export function createReconciler(deps: ReconcilerDependencies): Reconciler {
     events.emit(`${org}/${name}`);
   };
 
-  const runUntilClean = async (org: string, name: string, current: () => Work | undefined): Promise<void> => {
-    const onFailure = (error: unknown, attempt: number): void =>
+  const queue = createWorkQueue({
+    clock,
+    backoff: RETRY,
+    concurrency: CONCURRENCY,
+    work: (key) => lookAt(...splitKey(key)),
+    onFailure({ key, error, attempt }) {
+      const [org, name] = splitKey(key);
       log.error("reconcile failed", { error, org_id: org, function: name, attempt });
-    const look = (): Promise<void> => {
-      const mine = current();
-      if (mine !== undefined) mine.dirty = false;
-      return lookAt(org, name);
-    };
-    do await retryUntilDone(look, { ...retry, onFailure });
-    while (current()?.dirty === true && !stopped.signal.aborted);
-  };
-
+    },
+  });
+  const settled = (org: string, name: string): Promise<void> => queue.settled(`${org}/${name}`);
   const kick = (org: string, name: string): Promise<void> => {
-    const key = `${org}/${name}`;
-    const running = work.get(key);
-    if (running !== undefined) {
-      running.dirty = true;
-      return running.done;
-    }
-    const done = runUntilClean(org, name, () => work.get(key)).finally(() => work.delete(key));
-    work.set(key, { dirty: false, done });
-    return done;
+    queue.add(`${org}/${name}`);
+    return settled(org, name);
   };
 
   /** Writes down what the engine saw; a revision that became ready takes the traffic where it follows the latest. */
@@ -155,16 +148,13 @@ export function createReconciler(deps: ReconcilerDependencies): Reconciler {
         void kick(org, name);
       }
     }
-    for (const key of gone) {
-      const slash = key.indexOf("/");
-      void kick(key.slice(0, slash), key.slice(slash + 1));
-    }
+    for (const key of gone) queue.add(key);
   };
 
   return {
     name: "reconciler",
     kick,
-    settled: async (org, name) => work.get(`${org}/${name}`)?.done,
+    settled,
     changed: (org, name, timeoutMs, signal) =>
       new Promise((resolve) => {
         const finish = (): void => {
@@ -188,7 +178,7 @@ export function createReconciler(deps: ReconcilerDependencies): Reconciler {
     },
     async stop() {
       stopped.abort(new Error("the reconciler is stopping"));
-      await Promise.allSettled(Array.from(work.values(), ({ done }) => done));
+      await queue.stop(0);
     },
   };
 }

@@ -4,3 +4,4 @@ export * from "./gate.ts";
 export * from "./retry.ts";
 export * from "./service.ts";
 export * from "./single-flight.ts";
+export * from "./work-queue.ts";

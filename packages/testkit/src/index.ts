@@ -1,3 +1,4 @@
+export { createFakeClock, type FakeClock, settle } from "./fake-clock.ts";
 export { freePort } from "./free-port.ts";
 export { recordingLog, type RecordedLine } from "./recording-log.ts";
 export { makeCertificate, needsCertificate, type Certificate } from "./servers/certificate.ts";

@@ -1,6 +1,6 @@
 import { PlatformError, type FunctionLogEntry } from "@hanzo-fn/contract";
 import { describe, expect, it } from "vitest";
-import { createFakeClock, settle } from "../../test/fake-clock.ts";
+import { createFakeClock, settle } from "@hanzo-fn/testkit";
 import { createFakeStarter } from "../../test/fake-starter.ts";
 import { revisionRef, type DesiredRevision, type RevisionStatus, type Scaling } from "../engine.ts";
 import { createCapacity } from "./capacity.ts";
