@@ -1,3 +1,5 @@
+import { abortable } from "@hanzo-fn/lifecycle";
+
 /** The same chunks, given up as soon as the signal aborts, even while the source gives none. */
 export async function* untilAborted<T>(
   source: AsyncIterable<T> | Iterable<T>,
@@ -20,18 +22,4 @@ export async function* untilAborted<T>(
     // Not awaited: a generator that hangs in its own `await` would hang this one, too.
     if (!done) Promise.resolve(iterator.return?.()).catch(() => {});
   }
-}
-
-/** Rejects with the signal's reason once it aborts. Leaves no listener behind. */
-function abortable<T>(promise: Promise<T>, signal: AbortSignal): Promise<T> {
-  return new Promise((resolve, reject) => {
-    const onAbort = (): void => reject(signal.reason as Error);
-    if (signal.aborted) {
-      promise.catch(() => {});
-      return onAbort();
-    }
-    signal.addEventListener("abort", onAbort, { once: true });
-    const settle = (): void => signal.removeEventListener("abort", onAbort);
-    promise.then(resolve, reject).finally(settle);
-  });
 }

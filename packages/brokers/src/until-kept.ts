@@ -1,5 +1,5 @@
 import { PlatformError } from "@hanzo-fn/contract";
-import { type Clock, backoffDelay, withFullJitter } from "@hanzo-fn/lifecycle";
+import { abortable, type Clock, backoffDelay, withFullJitter } from "@hanzo-fn/lifecycle";
 
 const BACKOFF = { initialMs: 100, factor: 2, maxMs: 1000 };
 
@@ -45,14 +45,4 @@ function unavailable(patience: Patience, last: unknown): PlatformError {
     `${patience.broker} did not acknowledge the message within ${seconds} s${why}`,
     { component: "brokers", cause: last, next: patience.next },
   );
-}
-
-/** Rejects with the signal's reason once it aborts, whatever becomes of the promise. */
-export function abortable<T>(promise: Promise<T>, signal: AbortSignal): Promise<T> {
-  return new Promise((resolve, reject) => {
-    const onAbort = (): void => reject(signal.reason as Error);
-    if (signal.aborted) onAbort();
-    else signal.addEventListener("abort", onAbort, { once: true });
-    promise.then(resolve, reject).finally(() => signal.removeEventListener("abort", onAbort));
-  });
 }

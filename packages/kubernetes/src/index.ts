@@ -34,3 +34,4 @@ export {
 export type { PodLogsQuery, ServedResource, ServerCalls, ServerVersion } from "./server-calls.ts";
 export type { Indexes, ObjectCache } from "./watch/cache.ts";
 export type { ObjectWatch, Watches, WatchHandlers, WatchQuery } from "./watch/watch-objects.ts";
+export { leadWhile, type LeaderDependencies, type LeaderSettings } from "./leader/lead.ts";

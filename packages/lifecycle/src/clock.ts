@@ -1,3 +1,5 @@
+import { abortable } from "./abortable.ts";
+
 /** Time for loops; decisions take `now` as an argument instead. */
 export interface Clock {
   /** Milliseconds since the epoch. */
@@ -25,3 +27,24 @@ export const systemClock: Clock = {
       signal?.addEventListener("abort", onAbort, { once: true });
     }),
 };
+
+/** Runs `run` with a signal that aborts after `ms`, and rejects then even where `run` does not heed it. */
+export async function withDeadline<T>(
+  clock: Clock,
+  ms: number,
+  signal: AbortSignal,
+  run: (signal: AbortSignal) => Promise<T>,
+): Promise<T> {
+  const late = new AbortController();
+  const timer = new AbortController();
+  clock.sleep(ms, timer.signal).then(
+    () => late.abort(new Error(`not done within ${ms / 1000} s`)),
+    () => {},
+  );
+  const either = AbortSignal.any([signal, late.signal]);
+  try {
+    return await abortable(run(either), either);
+  } finally {
+    timer.abort();
+  }
+}

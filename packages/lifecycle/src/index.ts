@@ -1,3 +1,4 @@
+export * from "./abortable.ts";
 export * from "./backoff.ts";
 export * from "./clock.ts";
 export * from "./gate.ts";

@@ -1,6 +1,6 @@
 import { execFile } from "node:child_process";
 import { PlatformError, Secret } from "@hanzo-fn/contract";
-import { type Clock, createSingleFlight } from "@hanzo-fn/lifecycle";
+import { abortable, type Clock, createSingleFlight } from "@hanzo-fn/lifecycle";
 import type { Credential, Credentials } from "./access.ts";
 import type { ExecPlugin, KubeconfigCluster } from "./kubeconfig-file.ts";
 import { COMPONENT, unusable } from "./refused.ts";
@@ -31,9 +31,11 @@ export function execCredentials(clock: Clock, settings: ExecSettings): Credentia
     async current(signal) {
       signal.throwIfAborted();
       if (!held || (held.expiresAt ?? Infinity) - EARLY_MS <= clock.now()) {
-        held = await singly("", () =>
-          runPlugin(settings).then((output) => readCredential(settings.plugin, output)),
-        );
+        const asked = singly("", async () => {
+          held = readCredential(settings.plugin, await runPlugin(settings));
+          return held;
+        });
+        return (await abortable(asked, signal)).credential;
       }
       return held.credential;
     },

@@ -29,6 +29,8 @@ export interface Following<T extends KubeObject> {
 }
 
 const BACKOFF: Backoff = { initialMs: 200, factor: 2, maxMs: 30_000 };
+/** A watch that ends so soon and empty ends at something in between that does not know watches. */
+const EARLY_MS = 500;
 const MAX_LINE = 64 * 1024 * 1024;
 
 /** Lists and watches until the signal aborts; never rejects. */
@@ -66,20 +68,23 @@ export async function follow<T extends KubeObject>(
     const next = nextStep(watched.end, failures);
     failures = next.failures;
     at = next.relist ? undefined : watched.at;
-    if (watched.end.how === "done") continue;
-    log[next.worthALine ? "warn" : "debug"]("watch ended", {
-      ...fields,
-      error: watched.end.error,
-      failures,
-      relist: next.relist,
-    });
+    const { end } = watched;
+    if (end.how === "failed" || end.early) {
+      const error = end.how === "failed" ? { error: end.error } : {};
+      log[next.worthALine ? "warn" : "debug"]("watch ended", {
+        ...fields,
+        ...error,
+        failures,
+        relist: next.relist,
+      });
+    }
     if (failures > 0) await pause();
   }
 }
 
 /** One watch from `from` on, to its end, and the version of the last thing heard. */
 async function watchOnce<T extends KubeObject>(
-  { requests }: FollowDependencies,
+  { requests, clock }: FollowDependencies,
   what: Following<T>,
   from: string,
   signal: AbortSignal,
@@ -91,6 +96,7 @@ async function watchOnce<T extends KubeObject>(
   };
   let at = from;
   let heard = false;
+  const begun = clock.monotonic();
   try {
     const body = await requests.stream({
       method: "GET",
@@ -121,7 +127,7 @@ async function watchOnce<T extends KubeObject>(
     } finally {
       body.destroy();
     }
-    return { at, end: { how: "done" } };
+    return { at, end: { how: "done", early: !heard && clock.monotonic() - begun < EARLY_MS } };
   } catch (error) {
     return { at, end: { how: "failed", error, heard, inStream: false } };
   }

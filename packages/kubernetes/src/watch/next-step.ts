@@ -2,8 +2,8 @@ import { statusOf } from "../http/errors.ts";
 
 /** How a watch ended. */
 export type WatchEnd =
-  /** The server ended it at the time that we asked for. */
-  | { readonly how: "done" }
+  /** The server ended it in good order; `early`: at once, without a word. */
+  | { readonly how: "done"; readonly early: boolean }
   | {
       readonly how: "failed";
       readonly error: unknown;
@@ -30,7 +30,10 @@ const RESUMES = 3;
  * error inside the stream or a line that is no event reads everything again.
  */
 export function nextStep(end: WatchEnd, failuresBefore: number): NextStep {
-  if (end.how === "done") return { relist: false, failures: 0, worthALine: false };
+  if (end.how === "done") {
+    const failures = end.early ? failuresBefore + 1 : 0;
+    return { relist: failures > RESUMES, failures, worthALine: false };
+  }
   const failures = (end.heard ? 0 : failuresBefore) + 1;
   const { error } = end;
   const code = statusOf(error)?.code;
