@@ -23,7 +23,7 @@ export default defineConfig({
         test: {
           name: "unit",
           include: ["**/*.test.ts"],
-          exclude: [...exclude, images, "**/*.it.test.ts", "e2e/**"],
+          exclude: [...exclude, images, "**/*.it.test.ts", "**/*.cluster.test.ts", "e2e/**"],
         },
       },
       {
@@ -45,6 +45,16 @@ export default defineConfig({
           globalSetup: ["runtimes/images/setup.ts"],
           testTimeout: 60_000,
           hookTimeout: 60_000,
+          fileParallelism: false,
+        },
+      },
+      {
+        test: {
+          name: "cluster",
+          include: ["**/*.cluster.test.ts"],
+          exclude,
+          testTimeout: 60_000,
+          hookTimeout: 120_000,
           fileParallelism: false,
         },
       },

@@ -20,6 +20,7 @@ export {
   type FakeTokenServerOptions,
 } from "./servers/fake-token-server.ts";
 export { absentServer, needsServer, type ServerName } from "./servers/found.ts";
+export { type KubernetesApi, needsKubernetesApi, startKubernetesApi } from "./servers/kubernetes-api.ts";
 export { startKafka, type KafkaOptions, type KafkaServer } from "./servers/kafka.ts";
 export { startNats, type NatsOptions, type NatsServer } from "./servers/nats.ts";
 export { startRedis, type RedisOptions, type RedisServer } from "./servers/redis.ts";

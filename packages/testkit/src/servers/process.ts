@@ -9,6 +9,8 @@ export interface ServerProcess extends AsyncDisposable {
   start(): Promise<void>;
   /** Resolves when it is gone. SIGKILL where not given. */
   stop(signal?: NodeJS.Signals): Promise<void>;
+  /** SIGSTOP leaves its connections open and silent. */
+  signal(signal: NodeJS.Signals): void;
 }
 
 export interface ServerCommand {
@@ -63,7 +65,8 @@ export async function startProcess(command: ServerCommand): Promise<ServerProces
     await dispose();
     throw error;
   }
-  return { start, stop, [Symbol.asyncDispose]: dispose };
+  const signal = (name: NodeJS.Signals): void => void child?.kill(name);
+  return { start, stop, signal, [Symbol.asyncDispose]: dispose };
 }
 
 async function spawnUntilReady(command: ServerCommand): Promise<ChildProcess> {
