@@ -134,9 +134,9 @@ async function watchOnce<T extends KubeObject>(
 }
 
 /**
- * How long the server is to keep a watch. Quiet kinds send a bookmark once a minute at best, so a longer watch could
- * not be told from a dead connection within `silenceMs`; one that ends before that keeps its connection for the next,
- * and the server sends a bookmark just before the end. Not all at the same moment.
+ * How long the server is to keep a watch. Nothing comes on a quiet one but a bookmark a minute, so that a longer watch
+ * could not be told from a dead connection within `silenceMs`; one that ends before that keeps its connection for the
+ * next. Not all at the same moment.
  */
 function watchSeconds(silenceMs: number, random: number): number {
   return Math.max(1, Math.floor((silenceMs / 1000) * (0.7 + 0.2 * random)));

@@ -74,7 +74,7 @@ it("follows what is created, changed and deleted, and only what the selector nam
   expect([...all.list()].some((object) => "managedFields" in object.metadata)).toBe(false);
 });
 
-it("quiet watches end in good order and go on, with the server's bookmarks, and nobody is alarmed", async () => {
+it("quiet watches end in good order and go on, and nobody is alarmed", async () => {
   let looks = 0;
   // Every watch looks at the clock when it begins.
   const clock = { ...systemClock, monotonic: () => (looks++, systemClock.monotonic()) };
