@@ -62,7 +62,8 @@ export function createTransport(access: ClusterAccess, maxConnections: number): 
           closeIdle(agent);
           return (answer ?? outgoing).destroy(silent(silenceMs));
         });
-        outgoing.once("error", reject);
+        // Not once: a connection may fail again after its answer has begun, when the body's reader is told.
+        outgoing.on("error", reject);
         outgoing.once("response", (response) => {
           answer = response;
           resolve(response);

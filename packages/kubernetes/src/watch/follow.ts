@@ -6,7 +6,7 @@ import type { ListQuery, ObjectCalls, ObjectList } from "../object-calls.ts";
 import type { Kind, KubeObject } from "../objects.ts";
 import { readEvent, type WatchEvent } from "./events.ts";
 import { jsonLines } from "./json-lines.ts";
-import { nextStep, type WatchEnd } from "./next-step.ts";
+import { isWorthALine, nextStep, type WatchEnd } from "./next-step.ts";
 
 export interface WatchLog {
   debug(msg: string, fields?: Readonly<Record<string, unknown>>): void;
@@ -58,7 +58,11 @@ export async function follow<T extends KubeObject>(
       } catch (error) {
         if (signal.aborted) return;
         failures += 1;
-        log.warn("objects not listed yet", { ...fields, error, failures });
+        log[isWorthALine(failures) ? "warn" : "debug"]("objects not listed yet", {
+          ...fields,
+          error,
+          failures,
+        });
         await pause();
         continue;
       }
@@ -136,7 +140,7 @@ async function watchOnce<T extends KubeObject>(
 /**
  * How long the server is to keep a watch. Nothing comes on a quiet one but a bookmark a minute, so that a longer watch
  * could not be told from a dead connection within `silenceMs`; one that ends before that keeps its connection for the
- * next. Not all at the same moment.
+ * next, and has its bookmark 2 s before its end (Kubernetes 1.35). Not all at the same moment.
  */
 function watchSeconds(silenceMs: number, random: number): number {
   return Math.max(1, Math.floor((silenceMs / 1000) * (0.7 + 0.2 * random)));

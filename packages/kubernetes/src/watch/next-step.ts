@@ -41,5 +41,10 @@ export function nextStep(end: WatchEnd, failuresBefore: number): NextStep {
   if (code === 410) return { relist: true, failures: end.heard ? 0 : failures, worthALine: false };
   const busy = !end.inStream && code !== undefined && (code === 429 || code >= 500);
   const lost = code === undefined && !(error instanceof SyntaxError);
-  return { relist: !(busy || lost) || failures > RESUMES, failures, worthALine: true };
+  return { relist: !(busy || lost) || failures > RESUMES, failures, worthALine: isWorthALine(failures) };
+}
+
+/** The first time, and less and less often: a dozen watches notice the same restart. */
+export function isWorthALine(failures: number): boolean {
+  return Number.isInteger(Math.log2(failures));
 }

@@ -18,7 +18,7 @@ const PLACES: Readonly<Record<ServerName, { readonly place?: string; readonly va
   kafka: { place: "kafka", variable: "TEST_KAFKA" },
 };
 
-const isProgram = (file: string): boolean => {
+export const isProgram = (file: string): boolean => {
   try {
     accessSync(file, constants.X_OK);
     return true;

@@ -1,6 +1,6 @@
 import { execFile } from "node:child_process";
 import { generateKeyPairSync } from "node:crypto";
-import { accessSync, constants, readdirSync } from "node:fs";
+import { readdirSync } from "node:fs";
 import { mkdir, readFile, writeFile } from "node:fs/promises";
 import https from "node:https";
 import path from "node:path";
@@ -9,6 +9,7 @@ import { promisify } from "node:util";
 import type { TestContext } from "vitest";
 import { freePort } from "../free-port.ts";
 import { tempDir } from "../temp-dir.ts";
+import { isProgram } from "./found.ts";
 import { type ServerProcess, startProcess } from "./process.ts";
 
 /** etcd and kube-apiserver, without anything that acts on objects: no controllers, no nodes. */
@@ -44,15 +45,6 @@ function folders(parent: string): string[] {
     return readdirSync(parent).map((name) => path.join(parent, name));
   } catch {
     return [];
-  }
-}
-
-function isProgram(file: string): boolean {
-  try {
-    accessSync(file, constants.X_OK);
-    return true;
-  } catch {
-    return false;
   }
 }
 
