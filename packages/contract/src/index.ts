@@ -1,4 +1,5 @@
 export * from "./batch-outcome.ts";
+export { formatBytes, formatCpu, parseCpu, parseQuantity } from "./document/quantity.ts";
 export * from "./duration.ts";
 export * from "./errors.ts";
 export * from "./headers.ts";

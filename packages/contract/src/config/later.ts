@@ -31,20 +31,18 @@ export const LATER_TRIGGERS = {
   },
 } as const;
 
+/** Keys of images that this release does not read. */
+export const LATER_IMAGES = {
+  base_digests: later(anything, { fallback: {}, description: "Pinned digests of base images." }),
+  signing_keys: later(() => many(() => words(4096)), {
+    fallback: [],
+    list: true,
+    description: "Keys that base images must be signed with.",
+  }),
+} as const;
+
 /** Keys that HIP-60 or a later release of this platform gives a meaning. */
 export const LATER = {
-  knative: {
-    namespace: later(() => words(63), {
-      fallback: "hanzo-functions",
-      printed: ["hanzo-functions"],
-      description: "Namespace of the home organisation's functions.",
-    }),
-    domain: later(() => words(253), {
-      fallback: "fn.hanzo.ai",
-      printed: ["fn.hanzo.ai"],
-      description: "Domain of the functions' Knative Services.",
-    }),
-  },
   gpu_pool: {
     enabled: later(flag, {
       fallback: false,
@@ -93,15 +91,6 @@ export const LATER = {
       fallback: "7d",
       printed: ["7d"],
       description: "Oldest usable checkpoint.",
-    }),
-  },
-  images: {
-    registry: later(() => words(512), { description: "Registry that function images are pushed to." }),
-    base_digests: later(anything, { fallback: {}, description: "Pinned digests of base images." }),
-    signing_keys: later(() => many(() => words(4096)), {
-      fallback: [],
-      list: true,
-      description: "Keys that base images must be signed with.",
     }),
   },
   events: {

@@ -89,6 +89,25 @@ export function roles(): Leaf<Readonly<Record<string, readonly Grant[]>>> {
   });
 }
 
+/** Kubernetes labels: key -> value. */
+export function labels(): Leaf<Readonly<Record<string, string>>> {
+  return leaf<Readonly<Record<string, string>>>({
+    json: { type: "object", additionalProperties: { type: "string", maxLength: 63 } },
+    parse(value) {
+      const rule = "must be a map from label to text of at most 63 letters, digits, `.`, `_` and `-`";
+      if (typeof value !== "object" || value === null || Array.isArray(value)) return refuse(rule);
+      const entries = Object.entries(value);
+      const fits = entries.every(
+        ([key, text]) =>
+          /^[A-Za-z0-9]([A-Za-z0-9._/-]*[A-Za-z0-9])?$/.test(key) &&
+          typeof text === "string" &&
+          /^([A-Za-z0-9]([A-Za-z0-9._-]{0,61}[A-Za-z0-9])?)?$/.test(text),
+      );
+      return fits ? (Object.fromEntries(entries) as Record<string, string>) : refuse(rule);
+    },
+  });
+}
+
 /** Any plain data; used by keys of later releases that only compare with what HIP-60 prints. */
 export function anything(): Leaf<unknown> {
   return leaf<unknown>({ json: {}, parse: (value) => value });

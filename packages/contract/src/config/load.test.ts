@@ -272,7 +272,6 @@ describe("keys of later releases", () => {
     "gpu_pool: {size: 5}",
     "layer: {port: 9999}",
     "triggers: {kafka: {group_prefix: other-}}",
-    "knative: {namespace: other}",
     "snapshots: {max_age: 1d}",
     "runtimes: {python: {image: other}}",
     "events: {task_retention: 1h}",
@@ -284,5 +283,55 @@ describe("keys of later releases", () => {
 
   it("are checked for their type all the same", () => {
     expect(problems({ text: "gpu_pool: {size: many}" })).toEqual(["gpu_pool.size: must be a whole number"]);
+  });
+});
+
+describe("keys of the engine `knative`", () => {
+  it("are checked, typed, and warned of as long as no build has that engine", () => {
+    const text = "knative: {namespace: fns, egress: {ports: [443]}, gpu: {node_selector: {pool: gpu}}}";
+    const { config, problems: none, warnings } = load({ text });
+    expect(none).toEqual([]);
+    expect(config.knative).toMatchObject({ namespace: "fns", egress: { ports: [443] } });
+    expect(config.knative.gpu.nodeSelector).toEqual({ pool: "gpu" });
+    expect(warnings.map(({ path, rule }) => `${path}: ${rule}`)).toEqual([
+      "knative.namespace: has no effect in this release",
+      "knative.egress.ports: has no effect in this release",
+      "knative.gpu.node_selector: has no effect in this release",
+    ]);
+  });
+
+  it("come from variables too", () => {
+    const env = {
+      HANZO_FN_KNATIVE_EGRESS_PORTS: "443,8443",
+      KUBECONFIG: "/k",
+      HANZO_FN_KNATIVE_CPU_LIMIT: "0",
+    };
+    const { knative } = good({ env });
+    expect([knative.egress.ports, knative.kubeconfig, knative.cpuLimit]).toEqual([[443, 8443], "/k", 0]);
+  });
+
+  it.each([
+    [
+      "{namespace: Fns}",
+      "knative.namespace: must be lower-case letters, digits and hyphens, beginning with a letter",
+    ],
+    ["{namespace: a--b}", "knative.namespace: must not hold two hyphens in a row"],
+    [
+      "{namespace: abcdefghijklmnopqrstuvwxyzabc}",
+      "knative.namespace: must have at most 28 characters, this has 29",
+    ],
+    ["{platform_addresses: [db.example]}", "knative.platform_addresses[0]: must be an IP address"],
+    ["{cpu_limit: lots}", "knative.cpu_limit: must be a Kubernetes CPU quantity, such as 1 or 500m, or 0"],
+    ["{egress: {ports: [0]}}", "knative.egress.ports[0]: must be a port from 1 to 65535"],
+    [
+      "{gpu: {tolerations: ['a:Never']}}",
+      "knative.gpu.tolerations[0]: must be a taint such as nvidia.com/gpu:NoSchedule",
+    ],
+    [
+      "{gpu: {node_selector: [a]}}",
+      "knative.gpu.node_selector: must be a map from label to text of at most 63 letters, digits, `.`, `_` and `-`",
+    ],
+  ])("`knative: %s` is refused", (text, problem) => {
+    expect(problems({ text: `knative: ${text}` })).toEqual([problem]);
   });
 });

@@ -35,6 +35,9 @@ export interface LoadedConfig {
 
 const MAX_CONFIG_BYTES = 1_048_576;
 
+/** Sections of the engine `knative`, which `serve` does not start yet: checked, and without effect. */
+const DORMANT: ReadonlySet<string> = new Set(["knative", "images"]);
+
 type Origin = "flag" | "own" | "env" | "file" | "default";
 
 /** What one key was given, before it is checked. */
@@ -97,6 +100,9 @@ class Loader {
     const given = this.#given(entry, path);
     if (given !== undefined) {
       const checked = this.#check(entry, path, given);
+      if (checked !== undefined && given.origin === "file" && DORMANT.has(path[0] ?? "")) {
+        this.#report(this.warnings, entry, path, given, { rule: "has no effect in this release" });
+      }
       if (checked !== undefined) return checked.value;
     }
     const fallback = this.#fallback(entry);

@@ -10,7 +10,8 @@ import {
   type DefaultContext,
   type Output,
 } from "./field.ts";
-import { LATER, LATER_RUNTIME } from "./later.ts";
+import { KNATIVE } from "./knative.ts";
+import { LATER, LATER_IMAGES, LATER_RUNTIME } from "./later.ts";
 import { databaseUrl, fraction, hidden, many, roles, url, words } from "./leaves.ts";
 import { SERVICES } from "./services.ts";
 
@@ -307,6 +308,13 @@ export const SECTIONS = {
     environment: field(() => words(64), { fallback: "development", description: "`env` of every log line." }),
   },
   ...SERVICES,
+  knative: KNATIVE,
+  images: {
+    registry: optional(() => words(512), {
+      description: "Registry that function images are pushed to, as `host[:port][/path]`.",
+    }),
+    ...LATER_IMAGES,
+  },
   ...LATER,
 } as const;
 

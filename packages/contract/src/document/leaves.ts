@@ -1,7 +1,7 @@
 import { formatDuration, parseDuration } from "../duration.ts";
 import { leaf, refuse, type Leaf } from "./leaf.ts";
 import { didYouMean } from "./suggest.ts";
-import { parseCpu, parseQuantity } from "./quantity.ts";
+import { formatBytes, parseCpu, parseQuantity } from "./quantity.ts";
 
 export interface TextRule {
   readonly pattern: RegExp;
@@ -117,19 +117,6 @@ function suggestBytes(value: string): string | undefined {
   if (match === null) return undefined;
   const [, amount, unit = ""] = match;
   return `did you mean ${amount}${unit.toUpperCase() === "K" ? "Ki" : `${unit.toUpperCase()}i`}?`;
-}
-
-/** `1Gi`, `256Mi`, or plain bytes where no unit is exact. */
-export function formatBytes(value: number): string {
-  for (const [unit, size] of [
-    ["Ti", 2 ** 40],
-    ["Gi", 2 ** 30],
-    ["Mi", 2 ** 20],
-    ["Ki", 2 ** 10],
-  ] as const) {
-    if (value > 0 && value % size === 0) return `${value / size}${unit}`;
-  }
-  return String(value);
 }
 
 export function choice<const V extends readonly string[]>(values: V): Leaf<V[number]> {

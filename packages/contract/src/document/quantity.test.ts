@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { formatBytes } from "./leaves.ts";
+import { formatBytes } from "./quantity.ts";
 import { parseCpu, parseQuantity } from "./quantity.ts";
 
 describe("quantities", () => {

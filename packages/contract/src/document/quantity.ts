@@ -32,3 +32,21 @@ export function parseCpu(text: string): number | undefined {
   const [, digits = "", milli = ""] = match;
   return milli === "m" ? Math.ceil(Number(digits)) : Math.ceil(Math.round(Number(digits) * 1e6) / 1e3);
 }
+
+/** `1Gi`, `256Mi`, or plain bytes where no unit is exact. */
+export function formatBytes(value: number): string {
+  for (const [unit, size] of [
+    ["Ti", 2 ** 40],
+    ["Gi", 2 ** 30],
+    ["Mi", 2 ** 20],
+    ["Ki", 2 ** 10],
+  ] as const) {
+    if (value > 0 && value % size === 0) return `${value / size}${unit}`;
+  }
+  return String(value);
+}
+
+/** Thousandths of a core as Kubernetes writes them: `250m`, `2`. */
+export function formatCpu(millis: number): string {
+  return millis % 1000 === 0 ? String(millis / 1000) : `${millis}m`;
+}

@@ -1,6 +1,6 @@
 import { formatDuration } from "../duration.ts";
 import { yaml } from "../document/lazy.ts";
-import { formatBytes } from "../document/leaves.ts";
+import { formatBytes } from "../document/quantity.ts";
 import { TRIGGER_KINDS } from "./triggers/index.ts";
 import type { Manifest } from "./types.ts";
 
