@@ -30,7 +30,7 @@ const EXITS: Record<number, readonly ErrorCode[]> = {
       "gpu_unavailable",
     ] as const),
     ...(["load_failed", "missing_secret", "unsupported", "rate_limited", "head_too_large"] as const),
-    ...(["range_not_satisfiable"] as const),
+    ...(["range_not_satisfiable", "quota_exceeded", "rejected_by_cluster", "start_timeout"] as const),
     ...(["client_closed", "handler_error", "unserialisable", "not_implemented", "instance_exited"] as const),
     ...(["malformed_response", "out_of_memory", "crash_loop", "http_version_not_supported"] as const),
   ],
@@ -43,6 +43,7 @@ const EXITS: Record<number, readonly ErrorCode[]> = {
     ...(["database_unavailable", "draining", "no_capacity", "registry_unreachable"] as const),
     ...(["secrets_unavailable", "storage_full", "unavailable"] as const),
     ...(["image_untrusted", "registry_refused"] as const),
+    ...(["image_pull_failed", "ingress_not_ready", "unschedulable"] as const),
   ],
 };
 

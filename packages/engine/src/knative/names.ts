@@ -54,6 +54,13 @@ export function orgLabel(org: string): string {
   return `${slug(org, 30) || "org"}--${hash(org)}`;
 }
 
+/** The number in `<function>-%05d`; undefined where the name is no revision of the function that we named. */
+export function revisionNumber(functionName: string, revision: string): number | undefined {
+  if (!revision.startsWith(`${functionName}-`)) return undefined;
+  const digits = revision.slice(functionName.length + 1);
+  return /^\d{5,}$/.test(digits) ? Number(digits) : undefined;
+}
+
 /** The tag of a revision in the Route; its host is `<tag>-<function>`. */
 export function tagOf(revisionNumber: number): string {
   return `rev${revisionNumber}`;

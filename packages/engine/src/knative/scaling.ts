@@ -52,7 +52,10 @@ export function firstScaleAnnotations(
 
 /** A JSON merge patch for an object. */
 export interface MergePatch {
-  readonly metadata: { readonly annotations: Readonly<Record<string, string>> };
+  readonly metadata: {
+    readonly annotations: Readonly<Record<string, string>>;
+    readonly labels?: Readonly<Record<string, string>>;
+  };
 }
 
 /** The merge patch that brings a live Revision's scaling up to date; undefined where it is. */
