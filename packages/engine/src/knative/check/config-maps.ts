@@ -209,10 +209,33 @@ const BETTER: readonly Rule[] = [
   },
 ];
 
-/** Keys that are texts to Knative, whatever they hold; the others have to parse. */
-const NUMBERS =
-  /-(limit|seconds|default|percentage|rate|capacity|scale)$|^(container-concurrency|target-burst-capacity|min-non-active-revisions)$/;
-const UNPARSED = /^(revision|queue-sidecar)-/;
+/** Keys that Knative parses as numbers; where one does not parse, the whole config map is refused. */
+const NUMBERS: Readonly<Record<string, readonly string[]>> = {
+  "config-defaults": [
+    "revision-timeout-seconds",
+    "max-revision-timeout-seconds",
+    "revision-response-start-timeout-seconds",
+    "revision-idle-timeout-seconds",
+    "container-concurrency",
+    "container-concurrency-max-limit",
+  ],
+  "config-autoscaler": [
+    "container-concurrency-target-default",
+    "container-concurrency-target-percentage",
+    "requests-per-second-target-default",
+    "target-burst-capacity",
+    "panic-window-percentage",
+    "panic-threshold-percentage",
+    "max-scale-up-rate",
+    "max-scale-down-rate",
+    "activator-capacity",
+    "initial-scale",
+    "min-scale",
+    "max-scale",
+    "max-scale-limit",
+  ],
+  "config-gc": ["min-non-active-revisions"],
+};
 
 function patchCommand(namespace: string, map: string, key: string, value: string | null): string {
   const patch = JSON.stringify({ data: { [key]: value } });
@@ -236,7 +259,7 @@ function judged(rule: Rule, facts: ClusterFacts, namespace: string): Finding[] {
 function garbled(facts: ClusterFacts, namespace: string): Finding[] {
   return Object.entries(facts.configMaps).flatMap(([map, data]) =>
     Object.entries(data ?? {}).flatMap(([key, value]): Finding[] => {
-      if (key === "_example" || UNPARSED.test(key) || !NUMBERS.test(key)) return [];
+      if (NUMBERS[map]?.includes(key) !== true) return [];
       if (Number.isFinite(Number(value)) && value.trim() !== "") return [];
       const message = `${map}: ${key} is ${JSON.stringify(value)}, which is no number: Knative refuses the whole config map and keeps what it read before`;
       const command = patchCommand(namespace, map, key, null);
