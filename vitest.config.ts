@@ -6,6 +6,8 @@ import { defineConfig } from "vitest/config";
 const exclude = ["**/node_modules/**", "**/fixtures/**", "runtimes/*/templates/**"];
 // Tests of the longer tier: the project `images` assembles what they need, and runs the conformance suite inside.
 const images = "runtimes/images/**";
+// What needs a cluster, or what a cluster is built from.
+const cluster = "**/*.cluster.test.ts";
 // Too long for every run; scripts/test.ts --long names them.
 const longer =
   process.env["LONG"] === undefined
@@ -23,7 +25,7 @@ export default defineConfig({
         test: {
           name: "unit",
           include: ["**/*.test.ts"],
-          exclude: [...exclude, images, "**/*.it.test.ts", "**/*.cluster.test.ts", "e2e/**"],
+          exclude: [...exclude, images, "**/*.it.test.ts", cluster, "e2e/**"],
         },
       },
       {
@@ -51,7 +53,7 @@ export default defineConfig({
       {
         test: {
           name: "cluster",
-          include: ["**/*.cluster.test.ts"],
+          include: [cluster],
           exclude,
           testTimeout: 60_000,
           hookTimeout: 120_000,
