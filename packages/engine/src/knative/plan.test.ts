@@ -104,6 +104,17 @@ describe("the plan of a function", () => {
     ]);
   });
 
+  it("takes a failing revision without a share out of the traffic, which would take no change otherwise", () => {
+    const fn = functionWish();
+    const live = settled(fn, two);
+    const conditions = [{ type: "Ready", status: "False" }];
+    const failing = { ...(live.revisions[1] as KubeObject), status: { conditions } };
+    const revisions = [live.revisions[0] as KubeObject, failing];
+    const { steps } = plan(fn, two, { ...live, revisions }, SETTINGS);
+    expect(words(steps)).toEqual(["apply Service embed-document traffic"]);
+    expect(JSON.stringify(steps)).not.toContain("embed-document-00002");
+  });
+
   it("changes scaling in the live Revisions, and makes no new one", () => {
     const fn = functionWish();
     const live = settled(fn, two);

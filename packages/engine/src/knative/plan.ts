@@ -1,4 +1,5 @@
 import { differences } from "./drift.ts";
+import { condition, type Conditioned } from "./explain/live.ts";
 import { MANAGERS, SERVING, type Applied, type KubeObject, type ObjectMeta } from "./kube.ts";
 import { revisionNumber } from "./names.ts";
 import { resources } from "./resources.ts";
@@ -6,7 +7,7 @@ import { scalePatch, type MergePatch } from "./scaling.ts";
 import { restartPatch, type LiveDeployment, type RestartPatch } from "./secrets.ts";
 import { serviceOf } from "./service.ts";
 import type { KnativeSettings } from "./settings.ts";
-import type { TrafficTarget } from "./traffic.ts";
+import { trafficOf, type TrafficTarget } from "./traffic.ts";
 import type { FunctionWish, RevisionWish } from "./wish.ts";
 
 export interface LiveService extends KubeObject {
@@ -93,6 +94,12 @@ function serviceSteps(context: Context, wanted: KubeObject): { steps: Step[]; co
   return { steps: [{ kind: "patch", target, patch: { metadata } }], complete: true };
 }
 
+/** A Route takes no change while one of its targets fails: one without a share is left out of it then. */
+function isFailing(live: LiveFunction, name: string): boolean {
+  const revision = live.revisions.find(({ metadata }) => metadata.name === name) as Conditioned | undefined;
+  return condition(revision, "Ready")?.status === "False";
+}
+
 /** A Route takes no target that does not exist, so that the traffic waits for all of its revisions. */
 function trafficSteps({ live }: Context, applied: Applied): Step[] {
   const { traffic } = applied.object["spec"] as { traffic: readonly TrafficTarget[] };
@@ -153,8 +160,12 @@ export function plan(
 ): Plan {
   const applied = resources(fn, revisions, settings);
   const service = applied.at(-2);
-  const traffic = applied.at(-1);
-  if (service === undefined || traffic === undefined) return { steps: [], outdated: [] };
+  if (service === undefined) return { steps: [], outdated: [] };
+  const routable = revisions.map(({ desired }) => ({
+    ...desired,
+    proven: desired.proven === true && !isFailing(live, desired.ref.name),
+  }));
+  const traffic = { manager: MANAGERS.traffic, object: trafficOf(fn, routable, settings) };
   const context = { fn, revisions, live, settings, namespace: service.object.metadata.namespace ?? "" };
   const needed = applied.slice(0, -2).filter(({ object }) => {
     const same = (other: KubeObject): boolean =>

@@ -1,5 +1,4 @@
 import { describe, expect, it } from "vitest";
-import { refusedRequest } from "./admission.ts";
 import { explain, type Observed } from "./explain.ts";
 import type { Condition, ContainerStatus, Conditioned, Pod } from "./live.ts";
 import type { Subject } from "./verdict.ts";
@@ -378,6 +377,15 @@ describe("what keeps a revision from starting", () => {
     });
   });
 
+  it("is no failure at the first answer of a registry, but once the kubelet backs off", () => {
+    const missing = (reason: string) => look({ revision: STARTING, pods: [waiting(reason, "not found")] });
+    expect(missing("ErrImagePull")).toMatchObject({
+      state: "starting",
+      waiting: { code: "image_pull_failed" },
+    });
+    expect(missing("ImagePullBackOff").state).toBe("failed");
+  });
+
   it("does not show the image's name, which is long and says nothing", () => {
     const pods = [waiting("ImagePullBackOff", `Back-off pulling image "${DIGEST}": not found`)];
     expect(look({ revision: STARTING, pods }).failure?.message).not.toContain("sha256");
@@ -404,47 +412,5 @@ describe("what keeps a revision from starting", () => {
       lastTransitionTime: at,
     });
     expect(look({ revision, logTail: ["bye"] }).failure).toMatchObject({ logTail: ["bye"], at });
-  });
-});
-
-describe("a refused request", () => {
-  const about = { function: "embed", revision: "embed-00003", kind: "Service" };
-  const webhook = `admission webhook "validation.webhook.serving.knative.dev" denied the request: validation failed: expected 0 <= 1200 <= 600: spec.template.spec.timeoutSeconds`;
-
-  it.each([
-    [{ code: 400, message: webhook }, "rejected_by_cluster", webhook],
-    [
-      { code: 422, message: "Service is invalid: spec: Invalid value" },
-      "rejected_by_cluster",
-      "spec: Invalid value",
-    ],
-    [
-      {
-        code: 409,
-        message: `Apply failed with 1 conflict: conflict with "kubectl-edit" using serving.knative.dev/v1: .spec.traffic`,
-      },
-      "conflict",
-      "kubectl-edit",
-    ],
-    [
-      { code: 403, message: `secrets "fn-embed" is forbidden: User "x" cannot patch resource "secrets"` },
-      "unavailable",
-      "the platform may not write",
-    ],
-    [
-      {
-        code: 403,
-        message: `pods "x" is forbidden: exceeded quota: q, requested: pods=1, used: pods=5, limited: pods=5`,
-      },
-      "quota_exceeded",
-      "budget q is used up",
-    ],
-    [{ code: 503, reason: "ServiceUnavailable" }, "unavailable", "ServiceUnavailable"],
-    [{ code: 500 }, "unavailable", "HTTP 500"],
-  ])("%j is told as %s", (status, code, words) => {
-    const error = refusedRequest(status, about);
-    expect(error).toMatchObject({ code, component: "engine/knative", function: "embed" });
-    expect(error.message).toContain(words);
-    expect(error.next).toBeDefined();
   });
 });
