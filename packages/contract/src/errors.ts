@@ -41,7 +41,6 @@ const ERROR_TABLE = {
   missing_secret: { status: 422, fault: "user", retryable: false },
   object_rejected: { status: 422, fault: "user", retryable: false },
   quota_exceeded: { status: 422, fault: "user", retryable: true },
-  rejected_by_cluster: { status: 422, fault: "user", retryable: false },
   unsupported: { status: 422, fault: "user", retryable: false },
   rate_limited: { status: 429, fault: "user", retryable: true },
   head_too_large: { status: 431, fault: "user", retryable: false },

@@ -6,10 +6,10 @@ describe("a refused request", () => {
   const webhook = `admission webhook "validation.webhook.serving.knative.dev" denied the request: validation failed: expected 0 <= 1200 <= 600: spec.template.spec.timeoutSeconds`;
 
   it.each([
-    [{ code: 400, message: webhook }, "rejected_by_cluster", webhook],
+    [{ code: 400, message: webhook }, "object_rejected", webhook],
     [
       { code: 422, message: "Service is invalid: spec: Invalid value" },
-      "rejected_by_cluster",
+      "object_rejected",
       "spec: Invalid value",
     ],
     [

@@ -25,7 +25,7 @@ export function admissionVerdict(message: string): Verdict | undefined {
   if (/violates PodSecurity|admission webhook|is forbidden|denied the request/.test(message)) {
     const next = "hanzo-fn cluster check";
     return {
-      code: "rejected_by_cluster",
+      code: "object_rejected",
       message: `the cluster refuses the instance: ${message}`,
       next,
       final: false,
@@ -68,5 +68,5 @@ export function refusedRequest(
     return new PlatformError("unavailable", words, { ...about, next: "hanzo-fn cluster check" });
   }
   const words = `Kubernetes refuses the ${kind} of ${name}: ${message}`;
-  return new PlatformError("rejected_by_cluster", words, { ...about, next: "hanzo-fn cluster check" });
+  return new PlatformError("object_rejected", words, { ...about, next: "hanzo-fn cluster check" });
 }

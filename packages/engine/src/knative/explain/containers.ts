@@ -14,7 +14,7 @@ function configVerdict(message: string): Verdict {
   const secret = /secret "([^"]+)" not found|couldn't find key (\S+) in Secret/.exec(message);
   if (secret === null) {
     return {
-      code: "rejected_by_cluster",
+      code: "object_rejected",
       message: `the container cannot be set up: ${message}`,
       next: "hanzo-fn cluster check",
       final: false,
@@ -87,7 +87,7 @@ export function containerVerdict(
     if (waiting?.reason === "CreateContainerConfigError") return configVerdict(message);
     if (/^(CreateContainerError|RunContainerError|StartError)$/.test(waiting?.reason ?? "")) {
       return {
-        code: "rejected_by_cluster",
+        code: "object_rejected",
         message: `the container does not start: ${message}`,
         next: "hanzo-fn cluster check",
         final: false,

@@ -320,7 +320,7 @@ const CAUSES: readonly (readonly [string, Partial<Observed>, string, string, str
       ],
     },
     "starting",
-    "rejected_by_cluster",
+    "object_rejected",
     `violates PodSecurity "restricted:latest": runAsNonRoot != true`,
   ],
   [
