@@ -27,9 +27,6 @@ export interface Reconciler extends Service {
 
 const RETRY: Backoff = { initialMs: 500, factor: 2, maxMs: 30_000 };
 
-/** Functions that are looked at at once. */
-const CONCURRENCY = 32;
-
 function splitKey(key: string): [org: string, functionName: string] {
   const slash = key.indexOf("/");
   return [key.slice(0, slash), key.slice(slash + 1)];
@@ -70,7 +67,8 @@ export function createReconciler(deps: ReconcilerDependencies): Reconciler {
   const queue = createWorkQueue({
     clock,
     backoff: RETRY,
-    concurrency: CONCURRENCY,
+    // A removal lasts as long as the calls that run: with a bound, removals would hold up deploys.
+    concurrency: Infinity,
     work: (key) => lookAt(...splitKey(key)),
     onFailure({ key, error, attempt }) {
       const [org, name] = splitKey(key);

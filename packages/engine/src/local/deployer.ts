@@ -1,3 +1,4 @@
+import { abortable } from "@hanzo-fn/lifecycle";
 import type { Deployer, DesiredFunction, RevisionStatus } from "../engine.ts";
 import { RevisionRunner, type RunnerContext } from "./runner.ts";
 
@@ -59,7 +60,7 @@ export function createDeployer(context: Omit<RunnerContext, "onState">): LocalDe
       const functionKey = `${ref.org}/${ref.function}`;
       for (const key of functions.get(functionKey) ?? []) takeDown(functionKey, key);
       functions.delete(functionKey);
-      await unlessAborted(Promise.all(leaving.get(functionKey) ?? []), signal);
+      await abortable(Promise.all(leaving.get(functionKey) ?? []), signal);
     },
     observe(onChange, signal) {
       if (signal.aborted) return;
@@ -73,13 +74,4 @@ export function createDeployer(context: Omit<RunnerContext, "onState">): LocalDe
       await Promise.all([...going, ...[...runners.values()].map((runner) => runner.remove(graceMs))]);
     },
   };
-}
-
-function unlessAborted<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
-  if (signal.aborted) return Promise.reject(signal.reason as Error);
-  return new Promise((resolve, reject) => {
-    const onAbort = (): void => reject(signal.reason as Error);
-    signal.addEventListener("abort", onAbort, { once: true });
-    work.then(resolve, reject).finally(() => signal.removeEventListener("abort", onAbort));
-  });
 }
