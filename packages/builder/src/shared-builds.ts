@@ -1,3 +1,5 @@
+import { abortable } from "@hanzo-fn/lifecycle";
+
 /** A build that nobody waits for any more was ended; whoever shares a part of it begins that part again. */
 export class BuildCancelledError extends Error {
   override readonly name = "BuildCancelledError";
@@ -38,15 +40,10 @@ export function createSharedBuilds<T>(closing: AbortSignal): SharedBuilds<T> {
   return async (key, signal, begin) => {
     signal.throwIfAborted();
     const entry = running.get(key) ?? start(key, begin);
-    const { promise, reject } = Promise.withResolvers<never>();
-    const onAbort = (): void => reject(signal.reason as Error);
-    promise.catch(() => {});
-    signal.addEventListener("abort", onAbort, { once: true });
     entry.waiting += 1;
     try {
-      return await Promise.race([entry.work, promise]);
+      return await abortable(entry.work, signal);
     } finally {
-      signal.removeEventListener("abort", onAbort);
       entry.waiting -= 1;
       if (entry.waiting === 0) {
         // Whoever comes now begins anew.

@@ -1,5 +1,6 @@
 import type { LogSink, PlatformError } from "@hanzo-fn/contract";
 import type { ExitInfo } from "@hanzo-fn/instance";
+import { abortable } from "@hanzo-fn/lifecycle";
 import type { AutoscalerConfig } from "../autoscaler/index.ts";
 import type {
   ColdStart,
@@ -291,12 +292,9 @@ export class RevisionRunner implements FleetOwner, Tenant, Ticking {
   #startPhase: (() => Readonly<Record<string, number>>) | undefined;
 
   #room(): Promise<void> {
-    const { signal } = this.#stop;
-    const { promise, resolve, reject } = Promise.withResolvers<void>();
-    const onAbort = (): void => reject(signal.reason as Error);
-    signal.addEventListener("abort", onAbort, { once: true });
+    const { promise, resolve } = Promise.withResolvers<void>();
     this.#onRoom = resolve;
-    return promise.finally(() => signal.removeEventListener("abort", onAbort));
+    return abortable(promise, this.#stop.signal);
   }
 
   onUp(instance: LiveInstance, started: StartedInstance): void {
