@@ -67,6 +67,7 @@ export default defineConfig({
           exclude: [...exclude, ...longer],
           testTimeout: 60_000,
           hookTimeout: 120_000,
+          fileParallelism: false,
         },
       },
     ],

@@ -8,13 +8,21 @@ import type { SourceWatch } from "./source-watch.ts";
 function setup() {
   let now = 0;
   let version = 1;
+  let unseen = 0;
   const builds: { version: number; signal: AbortSignal; done: (value: CodeInstance | Error) => void }[] = [];
   const told: string[] = [];
   const watch: SourceWatch = {
     get version() {
       return version;
     },
-    look: () => version,
+    look() {
+      if (unseen > 0) {
+        version += unseen;
+        unseen = 0;
+        code.refresh();
+      }
+      return version;
+    },
     touch: () => ++version,
     quiet: () => Promise.resolve(),
     close: () => {},
@@ -43,6 +51,8 @@ function setup() {
       version += 1;
       code.refresh();
     },
+    /** The kernel has not told of it yet. */
+    saveUnseen: () => void unseen++,
     build: (i: number) => vi.waitUntil(() => builds[i]),
   };
 }
@@ -165,4 +175,15 @@ test("a caller that goes away gives its place back; the others are served", asyn
   await expect(gone).rejects.toThrow("the caller went away");
   (await t.build(0)).done(instance("one").made);
   expect(named(await staying)).toBe("one");
+});
+
+test("code that failed because it was half written is no failure: the save that completed it is looked for", async () => {
+  const t = setup();
+  const waiting = t.code.instances.acquire("any", never);
+  const half = await t.build(0);
+  t.saveUnseen();
+  half.done(new PlatformError("load_failed", "the file is empty"));
+  (await t.build(1)).done(instance("whole").made);
+  expect(named(await waiting)).toBe("whole");
+  expect(t.told).toEqual(["ready 0"]);
 });

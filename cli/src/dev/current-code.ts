@@ -94,6 +94,8 @@ export function createCurrentCode(deps: {
       settle(version, { kind: "ready", instance });
     } catch (error) {
       if (closing.signal.aborted) throw error;
+      // What was read while it was half written is whole by now: a newer save.
+      watch.look();
       if (!stop.signal.aborted) settle(version, { kind: "failed", error: asPlatformError(error) });
     } finally {
       attempt = undefined;
