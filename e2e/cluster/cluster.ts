@@ -1,0 +1,106 @@
+import { mkdir, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { makeArtifacts } from "./artifacts.ts";
+import { removeRun } from "./down.ts";
+import { type Layout, layoutOf, runFolder } from "./layout.ts";
+import { exists } from "./platform/build.ts";
+import { runCommand } from "./platform/command.ts";
+import { findGo, lacks, lookAtMachine } from "./platform/machine.ts";
+import { daemonsOf, processesOf } from "./platform/processes.ts";
+import { type RunState, lock, readState, slotOf, takeSlot } from "./run-state.ts";
+import { boot } from "./up.ts";
+
+export interface ClusterOptions {
+  /** Folder of builds and runs. */
+  readonly cache: string;
+  /** Of the run: several of one machine have names of their own. */
+  readonly name: string;
+  readonly log: (line: string) => void;
+}
+
+export interface DaemonStatus {
+  readonly name: string;
+  /** Undefined: it ended. */
+  readonly pid: number | undefined;
+  /** Bytes. */
+  readonly resident: number;
+}
+
+export interface ClusterStatus {
+  readonly layout: Layout;
+  readonly state: RunState;
+  readonly daemons: readonly DaemonStatus[];
+}
+
+/** Undefined where no run became ready. */
+export async function clusterStatus(cache: string, name: string): Promise<ClusterStatus | undefined> {
+  const run = runFolder(cache, name);
+  const slot = await slotOf(run);
+  if (slot === undefined) return undefined;
+  const layout = layoutOf(cache, name, slot);
+  const state = await readState(layout.state);
+  if (state === undefined) return undefined;
+  const running = daemonsOf(await processesOf(run));
+  const daemons = state.daemons.map((daemon) => {
+    const process = running.get(daemon);
+    return { name: daemon, pid: process?.pid, resident: process?.resident ?? 0 };
+  });
+  return { layout, state, daemons };
+}
+
+/** The daemons that ended, of a run that was ready; undefined where there is none such. */
+export async function endedDaemons(cache: string, name: string): Promise<readonly string[] | undefined> {
+  const status = await clusterStatus(cache, name);
+  return status?.daemons.filter(({ pid }) => pid === undefined).map(({ name }) => name);
+}
+
+/**
+ * Gives a cluster that runs: the one that does, else a new one. Of one that is incomplete, because its start was
+ * broken off or a daemon ended, nothing is kept. Throws with what this machine lacks.
+ */
+export async function up(options: ClusterOptions, signal: AbortSignal): Promise<ClusterStatus> {
+  const { cache, name, log } = options;
+  await mkdir(join(cache, "run"), { recursive: true });
+  await using _ = await lock(cache, name);
+  const ended = await endedDaemons(cache, name);
+  if (ended === undefined || ended.length > 0) {
+    if (ended !== undefined) log(`started anew, because these ended: ${ended.join(", ")}`);
+    await start(options, signal);
+  }
+  const status = await clusterStatus(cache, name);
+  if (status === undefined) throw new Error(`the cluster ${name} is gone again`);
+  return status;
+}
+
+async function start({ cache, name, log }: ClusterOptions, signal: AbortSignal): Promise<void> {
+  const go = await findGo();
+  const version = await runCommand(go, ["version"], { signal }).catch(() => "");
+  const problems = lacks(await lookAtMachine(cache, version.trim()));
+  if (problems.length > 0) throw new Error(`no cluster can run here:\n- ${problems.join("\n- ")}`);
+  const artifacts = await makeArtifacts({ cache, go, command: runCommand, log, signal });
+  await removeRun(cache, name);
+  await mkdir(runFolder(cache, name), { recursive: true });
+  const slot = await takeSlot(cache, name);
+  const layout = layoutOf(cache, name, slot);
+  const started = performance.now();
+  const steps: Record<string, number> = {};
+  const step = (what: string): void => {
+    const ms = performance.now() - started;
+    steps[what] = Math.round(ms);
+    log(`${(ms / 1000).toFixed(1).padStart(5)} s  ${what}`);
+  };
+  const daemons = await boot(layout, artifacts, step, signal);
+  const folders = { kubernetes: artifacts.kubernetes.folder, knative: artifacts.knative.folder };
+  const state: RunState = { slot, daemons, steps, ...folders };
+  await writeFile(layout.state, JSON.stringify(state));
+}
+
+/** Ends and removes the run; true where there was something of one. */
+export async function down({ cache, name }: Omit<ClusterOptions, "log">): Promise<boolean> {
+  const run = runFolder(cache, name);
+  await mkdir(join(cache, "run"), { recursive: true });
+  await using _ = await lock(cache, name);
+  const found = (await exists(run)) || (await processesOf(run)).length > 0;
+  await removeRun(cache, name);
+  return found;
+}
