@@ -46,16 +46,20 @@ export async function boot(
   ]);
   await setUpNetwork(layout, namespaces, signal);
   step("namespaces");
-  const daemons = createDaemons(layout, namespaces, signal);
+  const failed = new AbortController();
+  const either = AbortSignal.any([signal, failed.signal]);
+  const daemons = createDaemons(layout, namespaces, either);
   const client = await createApiClient(apiUrl(layout), clientFiles(layout, "admin"));
+  const all: Boot = { layout, artifacts, namespaces, daemons, client, step, signal: either };
   try {
-    const all: Boot = { layout, artifacts, namespaces, daemons, client, step, signal };
-    const images = startRegistry(all);
-    await startControlPlane(all);
-    await Promise.all([images, startNode(all), startKnative(all)]);
+    const control = startControlPlane(all);
+    const rest = control.then(() => Promise.all([startNode(all), startKnative(all)]));
+    await Promise.all([startRegistry(all), rest]);
     step("ready");
     return daemons.started;
   } finally {
+    // Whatever still waits has nothing to wait for.
+    failed.abort();
     client.close();
   }
 }

@@ -1,6 +1,7 @@
 import { writeFile } from "node:fs/promises";
 import { get } from "node:http";
 import { join } from "node:path";
+import type { ApiClient } from "../api-client.ts";
 import { kubeconfig } from "../platform/certificates.ts";
 import { runCommand } from "../platform/command.ts";
 import { ownNetwork } from "../platform/network.ts";
@@ -33,7 +34,12 @@ export async function startKnative(boot: Boot): Promise<void> {
     ...configured(manifests.configMaps, knativeSettings(images.queue.reference)),
     ...nodeServices(layout.addresses),
   ]);
-  await Promise.all([writeTokens(boot), daemons.ready("kube-apiserver", () => definitionsServed(client))]);
+  await Promise.all([
+    writeTokens(boot),
+    daemons.ready("kube-apiserver", () => definitionsServed(client)),
+    // The controller manager puts the account's rights together from roles.
+    daemons.ready("kube-controller-manager", () => mayRead(client, "controller")),
+  ]);
   step("Knative's objects");
   const enter = await network;
   for (const name of Object.keys(KNATIVE_PROGRAMS) as KnativeProgram[]) {
@@ -90,6 +96,17 @@ function probe(url: string): Promise<boolean> {
 
 const tokenFile = ({ layout }: Boot, account: string): string =>
   join(layout.certificates, `knative-${account}.kubeconfig`);
+
+async function mayRead(client: ApiClient, account: string): Promise<boolean> {
+  const resourceAttributes = { verb: "list", resource: "configmaps", namespace: SYSTEM };
+  const review = {
+    apiVersion: "authorization.k8s.io/v1",
+    kind: "SubjectAccessReview",
+    spec: { user: `system:serviceaccount:${SYSTEM}:${account}`, resourceAttributes },
+  };
+  const path = "/apis/authorization.k8s.io/v1/subjectaccessreviews";
+  return (await client.request<{ status: { allowed: boolean } }>("POST", path, review)).status.allowed;
+}
 
 /** The programs have the rights of their accounts, not an administrator's. */
 async function writeTokens(boot: Boot): Promise<void> {

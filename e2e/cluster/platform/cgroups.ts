@@ -1,5 +1,5 @@
 import { mkdir, readFile, readdir, rmdir, stat, writeFile } from "node:fs/promises";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { waitFor } from "@hanzo-fn/testkit";
 import { exists } from "./build.ts";
 
@@ -27,6 +27,22 @@ export async function makeCgroup(name: string): Promise<void> {
       if (given.trim() !== "") await writeFile(join(folder, file), given);
     }
   }
+}
+
+/**
+ * The other cgroups beside it. Kubelet watches every one that it sees, and a machine may have tens of thousands: they
+ * are hidden inside.
+ */
+export async function otherCgroups(name: string): Promise<string[]> {
+  const hierarchies = new Set((await foldersOf(name)).map(dirname));
+  const found = await Promise.all(
+    [...hierarchies].map(async (hierarchy) => {
+      const entries = await readdir(hierarchy, { withFileTypes: true });
+      const others = entries.filter((entry) => entry.isDirectory() && entry.name !== name);
+      return others.map((entry) => join(hierarchy, entry.name));
+    }),
+  );
+  return found.flat();
 }
 
 /** Removes the cgroup with those below it. The kernel lets go of one a moment after its last process. */

@@ -102,6 +102,7 @@ export function kubeletConfig(layout: Layout): object {
     // Pods get the cluster's names alone, not this machine's resolvers.
     resolvConf: "",
     podLogsDir: join(layout.run, "pod-logs"),
+    volumePluginDir: join(layout.run, "volume-plugins"),
     authentication: {
       anonymous: { enabled: false },
       webhook: { enabled: true },

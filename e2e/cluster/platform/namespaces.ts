@@ -4,7 +4,8 @@ import { mkdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { waitFor } from "@hanzo-fn/testkit";
 import type { Layout } from "../layout.ts";
-import { type Command } from "./command.ts";
+import { otherCgroups } from "./cgroups.ts";
+import type { Command } from "./command.ts";
 import { DAEMON_PATH } from "./machine.ts";
 import { DAEMON_VARIABLE, INIT, RUN_VARIABLE, initOf, processesOf } from "./processes.ts";
 
@@ -53,7 +54,8 @@ export async function openNamespaces(
   const init = initOf(await processesOf(layout.run));
   if (init === undefined) throw new Error("the first process of the cluster ended at once");
   const namespaces = entering(init.pid);
-  const { program, args } = namespaces.inside("sh", ["-euc", mountScript(layout)]);
+  const script = mountScript(layout, await otherCgroups(layout.cgroup));
+  const { program, args } = namespaces.inside("sh", ["-euc", script]);
   await command(program, args, { signal });
   return namespaces;
 }
@@ -83,13 +85,15 @@ async function writeEtc(layout: Layout): Promise<void> {
  * The folders that daemons insist on become the cluster's own, so that this machine's stay as they are. /etc is a copy
  * on write, because its resolv.conf may be a link into /run.
  */
-export function mountScript(layout: Layout): string {
+export function mountScript(layout: Layout, hidden: readonly string[]): string {
   const etc = `${layout.run}/etc-overlay`;
   return [
     `mkdir -p '${etc}/upper' '${etc}/work'`,
     `cp '${layout.run}/etc/hosts' '${layout.run}/etc/resolv.conf' '${etc}/upper/'`,
     `mount -t overlay overlay -o 'lowerdir=/etc,upperdir=${etc}/upper,workdir=${etc}/work' /etc`,
     ...["/run", "/var/lib", "/var/log"].map((folder) => `mount -t tmpfs tmpfs ${folder}`),
+    // One that is removed meanwhile needs no hiding.
+    ...hidden.map((folder) => `mount -t tmpfs tmpfs '${folder}' || [ ! -d '${folder}' ]`),
     "mkdir -p /run/containerd /run/netns /var/lib/cni /var/lib/kubelet",
   ].join("\n");
 }
