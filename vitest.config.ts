@@ -25,7 +25,7 @@ export default defineConfig({
         test: {
           name: "unit",
           include: ["**/*.test.ts"],
-          exclude: [...exclude, images, "**/*.it.test.ts", cluster, "e2e/**"],
+          exclude: [...exclude, images, "**/*.it.test.ts", cluster, "e2e/*.test.ts", "e2e/samples/**"],
         },
       },
       {
@@ -55,7 +55,7 @@ export default defineConfig({
           name: "cluster",
           include: [cluster],
           exclude,
-          testTimeout: 60_000,
+          testTimeout: 120_000,
           hookTimeout: 120_000,
           fileParallelism: false,
         },
@@ -64,7 +64,7 @@ export default defineConfig({
         test: {
           name: "e2e",
           include: ["e2e/**/*.test.ts"],
-          exclude: [...exclude, ...longer],
+          exclude: [...exclude, ...longer, "e2e/cluster/**"],
           testTimeout: 60_000,
           hookTimeout: 120_000,
           fileParallelism: false,

@@ -60,6 +60,7 @@ export function controllerManager(layout: Layout, program: string): Daemon {
     "--endpoint-updates-batch-period=0",
     "--mirroring-endpointslice-updates-batch-period=0",
     `--cert-dir=${join(layout.run, name)}`,
+    `--flex-volume-plugin-dir=${join(layout.run, "volume-plugins")}`,
   ];
   return { name, program, args };
 }

@@ -1,0 +1,119 @@
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import { readFile, readdir } from "node:fs/promises";
+import { join } from "node:path";
+import { createInterface } from "node:readline";
+import { fileURLToPath } from "node:url";
+import { afterEach, beforeAll, expect, test } from "vitest";
+import { clusterStatus, down, endedDaemons, up } from "./cluster.ts";
+import { runFolder } from "./layout.ts";
+import { CACHE, existingCluster } from "./open.ts";
+import { exists } from "./platform/build.ts";
+import { initOf, processesOf } from "./platform/processes.ts";
+import { slotOf } from "./run-state.ts";
+import { BOOT_MS, testCluster } from "./test-support.ts";
+
+/** Beside the cluster of the other tests: two run at once. */
+const name = "lifecycle";
+const run = runFolder(CACHE, name);
+const SCRIPT = fileURLToPath(new URL("../../scripts/cluster.ts", import.meta.url));
+/** Where daemons of Kubernetes write unless they are kept from it. */
+const OUTSIDE = [
+  ...["/var/lib/kubelet", "/var/lib/cni", "/var/lib/containerd", "/var/log/pods", "/var/log/containers"],
+  ...[
+    "/run/containerd",
+    "/run/netns",
+    "/run/xtables.lock",
+    "/etc/cni",
+    "/usr/libexec/kubernetes",
+    "/opt/cni",
+  ],
+];
+
+const start = (log: (line: string) => void = () => {}) =>
+  up({ cache: CACHE, name, log }, new AbortController().signal);
+
+/** Everything of a run that somebody could still find on this machine. */
+async function traces(slot: number): Promise<string[]> {
+  const processes = (await processesOf(run)).map(({ pid, program }) => `process ${pid} ${program}`);
+  const mounts = (await readFile("/proc/mounts", "utf8")).split("\n").filter((line) => line.includes(run));
+  const groups = await readdir("/sys/fs/cgroup", { withFileTypes: true });
+  const paths = [
+    run,
+    `${run}.lock`,
+    `${run}.removed`,
+    `/sys/class/net/fncluster${slot}`,
+    ...groups.map((entry) => join(entry.parentPath, entry.name, `hanzo-fn-cluster-${slot}`)),
+    `/sys/fs/cgroup/hanzo-fn-cluster-${slot}`,
+  ];
+  const found = await Promise.all(paths.map(async (path) => ((await exists(path)) ? path : "")));
+  return [...processes, ...mounts, ...found.filter(Boolean)];
+}
+
+const presentOutside = async (): Promise<boolean[]> => Promise.all(OUTSIDE.map(exists));
+let before: boolean[];
+
+beforeAll(async (ctx) => {
+  if (existingCluster(process.env) !== undefined) return;
+  before = await presentOutside();
+  // Builds what is not built, so that the tests below measure no compiler.
+  await testCluster();
+  await down({ cache: CACHE, name });
+  void ctx;
+}, BOOT_MS);
+
+afterEach(async () => {
+  await down({ cache: CACHE, name });
+});
+
+test("a second `up` builds nothing, starts nothing and gives the same cluster; `down` leaves nothing of it", async () => {
+  const first = await start();
+  const lines: string[] = [];
+  const second = await start((line) => lines.push(line));
+  expect(lines).toEqual([]);
+  expect(second.daemons.map(({ pid }) => pid)).toEqual(first.daemons.map(({ pid }) => pid));
+  expect(await traces(first.state.slot)).not.toEqual([]);
+  expect(await down({ cache: CACHE, name })).toBe(true);
+  expect(await traces(first.state.slot)).toEqual([]);
+  expect(await presentOutside()).toEqual(before);
+  expect(await down({ cache: CACHE, name })).toBe(false);
+});
+
+test("after a kill of the API server `status` names it, `up` starts anew, and `down` leaves nothing", async () => {
+  const { daemons, state } = await start();
+  const apiServer = daemons.find((daemon) => daemon.name === "kube-apiserver");
+  process.kill(apiServer?.pid ?? 0, "SIGKILL");
+  await expect.poll(() => endedDaemons(CACHE, name)).toContain("kube-apiserver");
+  const lines: string[] = [];
+  const again = await start((line) => lines.push(line));
+  expect(lines[0]).toContain("kube-apiserver");
+  expect(again.daemons.every(({ pid }) => pid !== undefined)).toBe(true);
+  process.kill(again.daemons.find((daemon) => daemon.name === "kube-apiserver")?.pid ?? 0, "SIGKILL");
+  await down({ cache: CACHE, name });
+  expect(await traces(state.slot)).toEqual([]);
+});
+
+test("a kill of the first process ends the whole cluster, and `down` removes what the kernel does not", async () => {
+  const { state } = await start();
+  process.kill(initOf(await processesOf(run))?.pid ?? 0, "SIGKILL");
+  await expect.poll(async () => (await processesOf(run)).length).toBe(0);
+  const status = await clusterStatus(CACHE, name);
+  expect(status?.daemons.every(({ pid }) => pid === undefined)).toBe(true);
+  await down({ cache: CACHE, name });
+  expect(await traces(state.slot)).toEqual([]);
+});
+
+test("`up` killed midway leaves what `down` removes", async () => {
+  const child = spawn(process.execPath, [SCRIPT, "up", "--name", name], {
+    stdio: ["ignore", "pipe", "inherit"],
+  });
+  for await (const line of createInterface({ input: child.stdout })) if (line.includes("API server")) break;
+  const ended = once(child, "exit");
+  child.kill("SIGKILL");
+  await ended;
+  const slot = (await slotOf(run)) ?? -1;
+  expect((await processesOf(run)).length).toBeGreaterThan(0);
+  expect(await clusterStatus(CACHE, name)).toBeUndefined();
+  expect(await down({ cache: CACHE, name })).toBe(true);
+  expect(await traces(slot)).toEqual([]);
+});

@@ -1,0 +1,110 @@
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { openLayout } from "@hanzo-fn/oci";
+import { type ClusterStatus, up } from "./cluster.ts";
+import { REGISTRY } from "./layout.ts";
+import { runCommand } from "./platform/command.ts";
+import { programImage, pushImage } from "./platform/images.ts";
+import { registryUrl } from "./up.ts";
+
+/** A cluster to test against. */
+export interface Cluster {
+  readonly kubeconfig: string;
+  readonly registry: {
+    /** `host:port` as images of pods name it. */
+    readonly inside: string;
+    /** URL for this machine. */
+    readonly outside: string;
+  };
+  /** This machine as pods reach it. */
+  readonly hostAddress: string;
+  /** URL of Knative's activator for this machine; undefined where the cluster is not ours. */
+  readonly activator: string | undefined;
+  /** Gives standard output; throws with what kubectl says. */
+  kubectl(args: readonly string[], input?: string): Promise<string>;
+  /** Creates or changes objects. */
+  apply(...objects: readonly object[]): Promise<void>;
+  /** An image with one static program; gives the reference by digest. */
+  pushProgram(name: string, file: string): Promise<string>;
+}
+
+export interface OpenOptions {
+  /** Folder of builds and runs. Default: `.cache/cluster` of this checkout. */
+  readonly cache?: string | undefined;
+  /** Of the run. */
+  readonly name?: string | undefined;
+  /** A cluster that is there instead of one of ours, and what it needs beside its kubeconfig. */
+  readonly existing?: ExistingCluster | undefined;
+  readonly log?: ((line: string) => void) | undefined;
+  readonly signal?: AbortSignal | undefined;
+}
+
+export interface ExistingCluster {
+  readonly kubeconfig: string;
+  readonly registry: { readonly inside: string; readonly outside: string };
+  readonly hostAddress: string;
+}
+
+export const CACHE = fileURLToPath(new URL("../../.cache/cluster", import.meta.url));
+
+const HOW_EXISTING =
+  "CLUSTER_REGISTRY=host:port and CLUSTER_HOST_ADDRESS=address (of this machine, for pods)";
+
+/**
+ * The cluster that the environment names: KUBECONFIG with CLUSTER_REGISTRY, CLUSTER_HOST_ADDRESS and, where this
+ * machine reaches the registry otherwise, CLUSTER_REGISTRY_URL. Undefined without KUBECONFIG: one of ours then.
+ */
+export function existingCluster(
+  env: Readonly<Record<string, string | undefined>>,
+): ExistingCluster | undefined {
+  const kubeconfig = env["KUBECONFIG"];
+  if (kubeconfig === undefined || kubeconfig === "") return undefined;
+  const inside = env["CLUSTER_REGISTRY"];
+  const hostAddress = env["CLUSTER_HOST_ADDRESS"];
+  if (inside === undefined || hostAddress === undefined)
+    throw new Error(`KUBECONFIG names a cluster: tests need ${HOW_EXISTING} with it`);
+  const outside = env["CLUSTER_REGISTRY_URL"] ?? `http://${inside}`;
+  return { kubeconfig, registry: { inside, outside }, hostAddress };
+}
+
+/** Gives the existing cluster, or one of ours, which is started where it does not run and stays when the tests end. */
+export async function openCluster(options: OpenOptions = {}): Promise<Cluster> {
+  const cache = options.cache ?? CACHE;
+  const signal = options.signal ?? new AbortController().signal;
+  if (options.existing !== undefined)
+    return connect({ ...options.existing, activator: undefined }, "kubectl", cache, signal);
+  const log = options.log ?? (() => {});
+  return fromStatus(await up({ cache, name: options.name ?? "main", log }, signal), signal);
+}
+
+function fromStatus({ layout, state }: ClusterStatus, signal: AbortSignal): Cluster {
+  const { kubeconfig, addresses, cache } = layout;
+  const where = {
+    kubeconfig,
+    registry: { inside: REGISTRY, outside: registryUrl(layout) },
+    hostAddress: addresses.host,
+    activator: `http://${addresses.node}:8012`,
+  };
+  return connect(where, join(state.kubernetes, "kubectl"), cache, signal);
+}
+
+type Where = Pick<Cluster, "kubeconfig" | "registry" | "hostAddress" | "activator">;
+
+function connect(where: Where, program: string, cache: string, signal: AbortSignal): Cluster {
+  const kubectl: Cluster["kubectl"] = (args, input) =>
+    runCommand(program, args, { env: { KUBECONFIG: where.kubeconfig }, input, signal });
+  return {
+    ...where,
+    kubectl,
+    async apply(...objects) {
+      const list = { apiVersion: "v1", kind: "List", items: objects };
+      await kubectl(["apply", "-f", "-"], JSON.stringify(list));
+    },
+    async pushProgram(name, file) {
+      const images = await openLayout(join(cache, "images"));
+      const image = await programImage(images, name, { file, path: "/program" }, signal);
+      await pushImage(images, image, where.registry.outside, signal);
+      return `${where.registry.inside}/${name}@${image.descriptor.digest}`;
+    },
+  };
+}
