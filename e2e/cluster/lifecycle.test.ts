@@ -4,7 +4,7 @@ import { readFile, readdir } from "node:fs/promises";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
-import { afterEach, beforeAll, expect, test } from "vitest";
+import { afterEach, beforeAll, beforeEach, expect, test } from "vitest";
 import { clusterStatus, down, endedDaemons, up } from "./cluster.ts";
 import { runFolder } from "./layout.ts";
 import { CACHE, existingCluster } from "./open.ts";
@@ -51,19 +51,23 @@ async function traces(slot: number): Promise<string[]> {
 }
 
 const presentOutside = async (): Promise<boolean[]> => Promise.all(OUTSIDE.map(exists));
+const foreign = existingCluster(process.env) !== undefined;
 let before: boolean[];
 
-beforeAll(async (ctx) => {
-  if (existingCluster(process.env) !== undefined) return;
+beforeAll(async () => {
+  if (foreign) return;
   before = await presentOutside();
   // Builds what is not built, so that the tests below measure no compiler.
   await testCluster();
   await down({ cache: CACHE, name });
-  void ctx;
 }, BOOT_MS);
 
+beforeEach((ctx) => {
+  if (foreign) ctx.skip("KUBECONFIG names a cluster that others start and end");
+});
+
 afterEach(async () => {
-  await down({ cache: CACHE, name });
+  if (!foreign) await down({ cache: CACHE, name });
 });
 
 test("a second `up` builds nothing, starts nothing and gives the same cluster; `down` leaves nothing of it", async () => {
