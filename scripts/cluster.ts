@@ -44,9 +44,15 @@ async function main(): Promise<number> {
   const { name } = values;
   const started = performance.now();
   switch (positionals[0]) {
-    case "up":
-      show(await up({ cache, name, log: console.log }, new AbortController().signal));
+    case "up": {
+      const stop = new AbortController();
+      for (const signal of ["SIGINT", "SIGTERM"])
+        process.once(signal, () =>
+          stop.abort(new Error(`broken off: npm run cluster -- down --name ${name}`)),
+        );
+      show(await up({ cache, name, log: console.log }, stop.signal));
       return 0;
+    }
     case "down": {
       const found = await down({ cache, name });
       const seconds = ((performance.now() - started) / 1000).toFixed(1);

@@ -21,10 +21,10 @@ export async function removeRun(cache: string, name: string): Promise<void> {
     const { cgroup, hostLink } = layoutOf(cache, name, slot);
     await Promise.all([removeCgroup(cgroup), removeLink(hostLink)]);
   }
-  if (!(await exists(run))) return;
   // Under another name first: a run whose removal is broken off is none.
   const old = `${run}.removed`;
   await rm(old, { recursive: true, force: true });
+  if (!(await exists(run))) return;
   await rename(run, old);
   await rm(old, { recursive: true, force: true });
 }

@@ -80,7 +80,7 @@ const TRIAL = {
   apiVersion: "serving.knative.dev/v1",
   kind: "Service",
   metadata: { name: "trial", namespace: "default" },
-  spec: { template: { spec: { containers: [{ image: "registry.local:5000/pause:1" }] } } },
+  spec: { template: { spec: { containers: [{ image: "registry.local:5000/trial" }] } } },
 };
 
 function probe(url: string): Promise<boolean> {

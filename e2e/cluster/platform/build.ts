@@ -20,6 +20,8 @@ export interface BuildOptions {
   readonly signal: AbortSignal;
 }
 
+const PART = /^\..+\.(\d+)$/;
+
 /**
  * Builds the programs of a module that are not there yet, one after the other: each appears whole or not at all, so
  * that a build that was broken off goes on where it was. Other inputs (module files, flags, Go) are another build.
@@ -46,7 +48,10 @@ export async function buildModule(module: GoModule, options: BuildOptions): Prom
     await rename(part, join(folder, program));
     log(`built ${program} in ${seconds(performance.now() - from)} s`);
   }
-  if (built) await removeOthers(builds, `${module.name}-`, `${module.name}-${key}`);
+  if (built) {
+    await removeOthers(builds, `${module.name}-`, `${module.name}-${key}`);
+    await removeParts(folder);
+  }
   return {
     folder,
     ms: built ? performance.now() - started : undefined,
@@ -101,6 +106,14 @@ async function removeOthers(folder: string, prefix: string, kept: string): Promi
   const names = await readdir(folder);
   const old = names.filter((name) => name.startsWith(prefix) && name !== kept);
   await Promise.all(old.map((name) => rm(join(folder, name), { recursive: true, force: true })));
+}
+
+/** What builds that were killed had begun. */
+async function removeParts(folder: string): Promise<void> {
+  for (const name of await readdir(folder)) {
+    const owner = PART.exec(name)?.[1];
+    if (owner !== undefined && !(await exists(`/proc/${owner}`))) await rm(join(folder, name));
+  }
 }
 
 const seconds = (ms: number): string => (ms / 1000).toFixed(1);

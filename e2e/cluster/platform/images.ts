@@ -1,4 +1,5 @@
-import { stat } from "node:fs/promises";
+import { createHash } from "node:crypto";
+import { readFile } from "node:fs/promises";
 import { posix } from "node:path";
 import { buffer } from "node:stream/consumers";
 import {
@@ -23,14 +24,31 @@ export interface Image {
   readonly reference: string;
 }
 
-/** One layer with one static program, and the folder /tmp that Knative's runtime contract asks for. */
+/**
+ * One layer with one static program, and the folder /tmp that Knative's runtime contract asks for. The tag names the
+ * program's bytes: what is in the layout already is not compressed again.
+ */
 export async function programImage(
   images: Images,
   name: string,
   program: { readonly file: string; readonly path: string },
   signal: AbortSignal,
 ): Promise<Image> {
-  const { size } = await stat(program.file);
+  const bytes = await readFile(program.file);
+  const tag = createHash("sha256").update(bytes).update(program.path).digest("hex").slice(0, 16);
+  const known = await images.find(`${name}:${tag}`);
+  const descriptor =
+    known?.descriptor ?? (await write(images, `${name}:${tag}`, program, bytes.length, signal));
+  return { name, tag, descriptor, reference: `${REGISTRY}/${name}@${descriptor.digest}` };
+}
+
+async function write(
+  images: Images,
+  name: string,
+  program: { readonly file: string; readonly path: string },
+  size: number,
+  signal: AbortSignal,
+): Promise<Descriptor> {
   const layer = await writeLayer(
     images,
     [
@@ -42,9 +60,7 @@ export async function programImage(
   );
   const config = { User: NOBODY, WorkingDir: "/", Env: ["PATH=/"], Entrypoint: [program.path] };
   const recipe = { architecture: ARCHITECTURE, layers: [layer], config };
-  const tag = "1";
-  const descriptor = await writeImage(images, `${name}:${tag}`, recipe, signal);
-  return { name, tag, descriptor, reference: `${REGISTRY}/${name}@${descriptor.digest}` };
+  return writeImage(images, name, recipe, signal);
 }
 
 /** Sends what the registry at `url` has not yet, the manifest last. */

@@ -51,8 +51,6 @@ export const fixturesModule: GoModule = {
   ldflags: () => [],
 };
 
-export const MODULES: readonly GoModule[] = [fixturesModule, kubernetesModule, knativeModule];
-
 /** Without these the programs call themselves v0.0.0-master, and kubelet and API server refuse each other. */
 function kubernetesVersion(version: string): string[] {
   const [major = "", minor = ""] = version.slice(1).split(".");
