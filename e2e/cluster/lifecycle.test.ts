@@ -7,8 +7,9 @@ import { fileURLToPath } from "node:url";
 import { afterEach, beforeAll, beforeEach, expect, test } from "vitest";
 import { clusterStatus, down, endedDaemons, up } from "./cluster.ts";
 import { runFolder } from "./layout.ts";
-import { CACHE, existingCluster } from "./open.ts";
+import { CACHE } from "./open.ts";
 import { exists } from "./platform/build.ts";
+import { existingCluster } from "./platform/existing.ts";
 import { initOf, processesOf } from "./platform/processes.ts";
 import { slotOf } from "./run-state.ts";
 import { BOOT_MS, testCluster } from "./test-support.ts";
@@ -51,7 +52,7 @@ async function traces(slot: number): Promise<string[]> {
 }
 
 const presentOutside = async (): Promise<boolean[]> => Promise.all(OUTSIDE.map(exists));
-const foreign = existingCluster(process.env) !== undefined;
+const foreign = existingCluster(process.env, CACHE) !== undefined;
 let before: boolean[];
 
 beforeAll(async () => {

@@ -4,6 +4,7 @@ import { openLayout } from "@hanzo-fn/oci";
 import { type ClusterStatus, up } from "./cluster.ts";
 import { REGISTRY } from "./layout.ts";
 import { runCommand } from "./platform/command.ts";
+import type { ExistingCluster } from "./platform/existing.ts";
 import { programImage, pushImage } from "./platform/images.ts";
 import { registryUrl } from "./up.ts";
 
@@ -39,33 +40,7 @@ export interface OpenOptions {
   readonly signal?: AbortSignal | undefined;
 }
 
-export interface ExistingCluster {
-  readonly kubeconfig: string;
-  readonly registry: { readonly inside: string; readonly outside: string };
-  readonly hostAddress: string;
-}
-
 export const CACHE = fileURLToPath(new URL("../../.cache/cluster", import.meta.url));
-
-const HOW_EXISTING =
-  "CLUSTER_REGISTRY=host:port and CLUSTER_HOST_ADDRESS=address (of this machine, for pods)";
-
-/**
- * The cluster that the environment names: KUBECONFIG with CLUSTER_REGISTRY, CLUSTER_HOST_ADDRESS and, where this
- * machine reaches the registry otherwise, CLUSTER_REGISTRY_URL. Undefined without KUBECONFIG: one of ours then.
- */
-export function existingCluster(
-  env: Readonly<Record<string, string | undefined>>,
-): ExistingCluster | undefined {
-  const kubeconfig = env["KUBECONFIG"];
-  if (kubeconfig === undefined || kubeconfig === "") return undefined;
-  const inside = env["CLUSTER_REGISTRY"];
-  const hostAddress = env["CLUSTER_HOST_ADDRESS"];
-  if (inside === undefined || hostAddress === undefined)
-    throw new Error(`KUBECONFIG names a cluster: tests need ${HOW_EXISTING} with it`);
-  const outside = env["CLUSTER_REGISTRY_URL"] ?? `http://${inside}`;
-  return { kubeconfig, registry: { inside, outside }, hostAddress };
-}
 
 /** Gives the existing cluster, or one of ours, which is started where it does not run and stays when the tests end. */
 export async function openCluster(options: OpenOptions = {}): Promise<Cluster> {
