@@ -1,5 +1,4 @@
 import { mkdir, writeFile } from "node:fs/promises";
-import { join } from "node:path";
 import { makeArtifacts } from "./artifacts.ts";
 import { removeRun } from "./down.ts";
 import { type Layout, layoutOf, runFolder } from "./layout.ts";
@@ -7,7 +6,7 @@ import { exists } from "./platform/build.ts";
 import { runCommand } from "./platform/command.ts";
 import { findGo, lacks, lookAtMachine } from "./platform/machine.ts";
 import { daemonsOf, processesOf } from "./platform/processes.ts";
-import { type RunState, lock, readState, slotOf, takeSlot } from "./run-state.ts";
+import { type RunState, lock, openCache, readState, slotOf, takeSlot } from "./run-state.ts";
 import { boot } from "./up.ts";
 
 export interface ClusterOptions {
@@ -33,7 +32,8 @@ export interface ClusterStatus {
 }
 
 /** Undefined where no run became ready. */
-export async function clusterStatus(cache: string, name: string): Promise<ClusterStatus | undefined> {
+export async function clusterStatus(folder: string, name: string): Promise<ClusterStatus | undefined> {
+  const cache = await openCache(folder);
   const run = runFolder(cache, name);
   const slot = await slotOf(run);
   if (slot === undefined) return undefined;
@@ -59,13 +59,13 @@ export async function endedDaemons(cache: string, name: string): Promise<readonl
  * broken off or a daemon ended, nothing is kept. Throws with what this machine lacks.
  */
 export async function up(options: ClusterOptions, signal: AbortSignal): Promise<ClusterStatus> {
-  const { cache, name, log } = options;
-  await mkdir(join(cache, "run"), { recursive: true });
+  const { name, log } = options;
+  const cache = await openCache(options.cache);
   await using _ = await lock(cache, name);
   const ended = await endedDaemons(cache, name);
   if (ended === undefined || ended.length > 0) {
     if (ended !== undefined) log(`started anew, because these ended: ${ended.join(", ")}`);
-    await start(options, signal);
+    await start({ ...options, cache }, signal);
   }
   const status = await clusterStatus(cache, name);
   if (status === undefined) throw new Error(`the cluster ${name} is gone again`);
@@ -96,9 +96,9 @@ async function start({ cache, name, log }: ClusterOptions, signal: AbortSignal):
 }
 
 /** Ends and removes the run; true where there was something of one. */
-export async function down({ cache, name }: Omit<ClusterOptions, "log">): Promise<boolean> {
+export async function down({ cache: folder, name }: Omit<ClusterOptions, "log">): Promise<boolean> {
+  const cache = await openCache(folder);
   const run = runFolder(cache, name);
-  await mkdir(join(cache, "run"), { recursive: true });
   await using _ = await lock(cache, name);
   const found = (await exists(run)) || (await processesOf(run)).length > 0;
   await removeRun(cache, name);

@@ -7,16 +7,17 @@ import { fileURLToPath } from "node:url";
 import { afterEach, beforeAll, beforeEach, expect, test } from "vitest";
 import { clusterStatus, down, endedDaemons, up } from "./cluster.ts";
 import { runFolder } from "./layout.ts";
-import { CACHE } from "./open.ts";
 import { exists } from "./platform/build.ts";
 import { existingCluster } from "./platform/existing.ts";
 import { initOf, processesOf } from "./platform/processes.ts";
-import { slotOf } from "./run-state.ts";
+import { openCache, slotOf } from "./run-state.ts";
+import { CACHE } from "./open.ts";
 import { BOOT_MS, testCluster } from "./test-support.ts";
 
 /** Beside the cluster of the other tests: two run at once. */
 const name = "lifecycle";
-const run = runFolder(CACHE, name);
+const cache = await openCache(CACHE);
+const run = runFolder(cache, name);
 const SCRIPT = fileURLToPath(new URL("../../scripts/cluster.ts", import.meta.url));
 /** Where daemons of Kubernetes write unless they are kept from it. */
 const OUTSIDE = [
@@ -32,7 +33,7 @@ const OUTSIDE = [
 ];
 
 const start = (log: (line: string) => void = () => {}) =>
-  up({ cache: CACHE, name, log }, new AbortController().signal);
+  up({ cache, name, log }, new AbortController().signal);
 
 /** Everything of a run that somebody could still find on this machine. */
 async function traces(slot: number): Promise<string[]> {
@@ -52,7 +53,7 @@ async function traces(slot: number): Promise<string[]> {
 }
 
 const presentOutside = async (): Promise<boolean[]> => Promise.all(OUTSIDE.map(exists));
-const foreign = existingCluster(process.env, CACHE) !== undefined;
+const foreign = existingCluster(process.env, cache) !== undefined;
 let before: boolean[];
 
 beforeAll(async () => {
@@ -60,7 +61,7 @@ beforeAll(async () => {
   before = await presentOutside();
   // Builds what is not built, so that the tests below measure no compiler.
   await testCluster();
-  await down({ cache: CACHE, name });
+  await down({ cache, name });
 }, BOOT_MS);
 
 beforeEach((ctx) => {
@@ -68,7 +69,7 @@ beforeEach((ctx) => {
 });
 
 afterEach(async () => {
-  if (!foreign) await down({ cache: CACHE, name });
+  if (!foreign) await down({ cache, name });
 });
 
 test("a second `up` builds nothing, starts nothing and gives the same cluster; `down` leaves nothing of it", async () => {
@@ -78,23 +79,23 @@ test("a second `up` builds nothing, starts nothing and gives the same cluster; `
   expect(lines).toEqual([]);
   expect(second.daemons.map(({ pid }) => pid)).toEqual(first.daemons.map(({ pid }) => pid));
   expect(await traces(first.state.slot)).not.toEqual([]);
-  expect(await down({ cache: CACHE, name })).toBe(true);
+  expect(await down({ cache, name })).toBe(true);
   expect(await traces(first.state.slot)).toEqual([]);
   expect(await presentOutside()).toEqual(before);
-  expect(await down({ cache: CACHE, name })).toBe(false);
+  expect(await down({ cache, name })).toBe(false);
 });
 
 test("after a kill of the API server `status` names it, `up` starts anew, and `down` leaves nothing", async () => {
   const { daemons, state } = await start();
   const apiServer = daemons.find((daemon) => daemon.name === "kube-apiserver");
   process.kill(apiServer?.pid ?? 0, "SIGKILL");
-  await expect.poll(() => endedDaemons(CACHE, name)).toContain("kube-apiserver");
+  await expect.poll(() => endedDaemons(cache, name)).toContain("kube-apiserver");
   const lines: string[] = [];
   const again = await start((line) => lines.push(line));
   expect(lines[0]).toContain("kube-apiserver");
   expect(again.daemons.every(({ pid }) => pid !== undefined)).toBe(true);
   process.kill(again.daemons.find((daemon) => daemon.name === "kube-apiserver")?.pid ?? 0, "SIGKILL");
-  await down({ cache: CACHE, name });
+  await down({ cache, name });
   expect(await traces(state.slot)).toEqual([]);
 });
 
@@ -102,9 +103,9 @@ test("a kill of the first process ends the whole cluster, and `down` removes wha
   const { state } = await start();
   process.kill(initOf(await processesOf(run))?.pid ?? 0, "SIGKILL");
   await expect.poll(async () => (await processesOf(run)).length).toBe(0);
-  const status = await clusterStatus(CACHE, name);
+  const status = await clusterStatus(cache, name);
   expect(status?.daemons.every(({ pid }) => pid === undefined)).toBe(true);
-  await down({ cache: CACHE, name });
+  await down({ cache, name });
   expect(await traces(state.slot)).toEqual([]);
 });
 
@@ -118,7 +119,7 @@ test("`up` killed midway leaves what `down` removes", async () => {
   await ended;
   const slot = (await slotOf(run)) ?? -1;
   expect((await processesOf(run)).length).toBeGreaterThan(0);
-  expect(await clusterStatus(CACHE, name)).toBeUndefined();
-  expect(await down({ cache: CACHE, name })).toBe(true);
+  expect(await clusterStatus(cache, name)).toBeUndefined();
+  expect(await down({ cache, name })).toBe(true);
   expect(await traces(slot)).toEqual([]);
 });

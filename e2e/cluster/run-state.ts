@@ -1,4 +1,4 @@
-import { open, readFile, readdir, rm, writeFile } from "node:fs/promises";
+import { mkdir, open, readFile, readdir, realpath, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { linkOf, runFolder, SLOTS } from "./layout.ts";
 import { exists } from "./platform/build.ts";
@@ -12,6 +12,15 @@ export interface RunState {
   readonly knative: string;
   /** Milliseconds from the start of `up` to each step. */
   readonly steps: Readonly<Record<string, number>>;
+}
+
+/**
+ * Makes the folder of builds and runs, and gives its one real path: processes of a run are found by it, also from a
+ * checkout whose cache is a link to another's.
+ */
+export async function openCache(folder: string): Promise<string> {
+  await mkdir(join(folder, "run"), { recursive: true });
+  return realpath(folder);
 }
 
 const slotFile = (run: string): string => join(run, "slot");

@@ -3,14 +3,15 @@ import { runCommand } from "./platform/command.ts";
 import { existingCluster } from "./platform/existing.ts";
 import { findGo } from "./platform/machine.ts";
 import { fixturesModule } from "./platform/modules.ts";
+import { openCache } from "./run-state.ts";
 import { CACHE, type Cluster, openCluster } from "./open.ts";
 
 /** Long enough for a machine that has built nothing yet. */
 export const BOOT_MS = 3_600_000;
 
 /** The cluster of the tests: an existing one where the environment names one. It stays, for the next run. */
-export const testCluster = (): Promise<Cluster> =>
-  openCluster({ existing: existingCluster(process.env, CACHE) });
+export const testCluster = async (): Promise<Cluster> =>
+  openCluster({ existing: existingCluster(process.env, await openCache(CACHE)) });
 
 /** The fixture `hello` in the cluster's registry. */
 export async function helloImage(cluster: Cluster): Promise<string> {
