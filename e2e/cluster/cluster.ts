@@ -1,11 +1,14 @@
 import { mkdir, writeFile } from "node:fs/promises";
+import { waitFor } from "@hanzo-fn/testkit";
 import { makeArtifacts } from "./artifacts.ts";
 import { removeRun } from "./down.ts";
 import { type Layout, layoutOf, runFolder } from "./layout.ts";
 import { exists } from "./platform/build.ts";
 import { runCommand } from "./platform/command.ts";
+import { createDaemons } from "./platform/daemons.ts";
 import { findGo, lacks, lookAtMachine } from "./platform/machine.ts";
-import { daemonsOf, processesOf } from "./platform/processes.ts";
+import { entering } from "./platform/namespaces.ts";
+import { daemonsOf, initOf, processesOf } from "./platform/processes.ts";
 import { type RunState, lock, openCache, readState, slotOf, takeSlot } from "./run-state.ts";
 import { boot } from "./up.ts";
 
@@ -41,9 +44,9 @@ export async function clusterStatus(folder: string, name: string): Promise<Clust
   const state = await readState(layout.state);
   if (state === undefined) return undefined;
   const running = daemonsOf(await processesOf(run));
-  const daemons = state.daemons.map((daemon) => {
-    const process = running.get(daemon);
-    return { name: daemon, pid: process?.pid, resident: process?.resident ?? 0 };
+  const daemons = state.daemons.map(({ name }) => {
+    const process = running.get(name);
+    return { name, pid: process?.pid, resident: process?.resident ?? 0 };
   });
   return { layout, state, daemons };
 }
@@ -103,4 +106,23 @@ export async function down({ cache: folder, name }: Omit<ClusterOptions, "log">)
   const found = (await exists(run)) || (await processesOf(run)).length > 0;
   await removeRun(cache, name);
   return found;
+}
+
+/** Kills one daemon and waits until it is gone: what depends on it has to bear that. */
+export async function stopDaemon({ layout }: ClusterStatus, name: string): Promise<void> {
+  const pid = daemonsOf(await processesOf(layout.run)).get(name)?.pid;
+  if (pid === undefined) throw new Error(`${name} does not run`);
+  process.kill(pid, "SIGKILL");
+  await waitFor(`${name} to end`, async () => !daemonsOf(await processesOf(layout.run)).has(name));
+}
+
+/** Starts a daemon that was stopped, as it was; it answers some time later. */
+export async function startDaemon({ layout, state }: ClusterStatus, name: string): Promise<void> {
+  const daemon = state.daemons.find((one) => one.name === name);
+  const processes = await processesOf(layout.run);
+  const init = initOf(processes);
+  if (daemon === undefined || init === undefined)
+    throw new Error(`the cluster ${layout.name} has no ${name}`);
+  if (daemonsOf(processes).has(name)) throw new Error(`${name} runs`);
+  await createDaemons(layout, entering(init.pid), new AbortController().signal).start(daemon);
 }

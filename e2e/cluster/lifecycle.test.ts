@@ -11,7 +11,7 @@ import { exists } from "./platform/build.ts";
 import { existingCluster } from "./platform/existing.ts";
 import { initOf, processesOf } from "./platform/processes.ts";
 import { openCache, slotOf } from "./run-state.ts";
-import { CACHE } from "./open.ts";
+import { CACHE, openCluster } from "./open.ts";
 import { BOOT_MS, testCluster } from "./test-support.ts";
 
 /** Beside the cluster of the other tests: two run at once. */
@@ -97,6 +97,18 @@ test("after a kill of the API server `status` names it, `up` starts anew, and `d
   process.kill(again.daemons.find((daemon) => daemon.name === "kube-apiserver")?.pid ?? 0, "SIGKILL");
   await down({ cache, name });
   expect(await traces(state.slot)).toEqual([]);
+});
+
+test("a daemon can be stopped and started again, and the others bear the end of the API server", async () => {
+  const cluster = await openCluster({ name });
+  await cluster.daemons?.stop("kube-apiserver");
+  await expect(cluster.kubectl(["get", "--raw", "/readyz"])).rejects.toThrow();
+  await expect(cluster.daemons?.stop("kube-apiserver")).rejects.toThrow("does not run");
+  await cluster.daemons?.start("kube-apiserver");
+  const ready = (): Promise<string> => cluster.kubectl(["get", "--raw", "/readyz"]).catch(() => "");
+  await expect.poll(ready, { timeout: 30_000 }).toBe("ok");
+  expect(await endedDaemons(cache, name)).toEqual([]);
+  await expect(cluster.daemons?.start("kube-apiserver")).rejects.toThrow("runs");
 });
 
 test("a kill of the first process ends the whole cluster, and `down` removes what the kernel does not", async () => {

@@ -1,7 +1,7 @@
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { openLayout } from "@hanzo-fn/oci";
-import { type ClusterStatus, up } from "./cluster.ts";
+import { type ClusterStatus, startDaemon, stopDaemon, up } from "./cluster.ts";
 import { REGISTRY } from "./layout.ts";
 import { runCommand } from "./platform/command.ts";
 import type { ExistingCluster } from "./platform/existing.ts";
@@ -25,8 +25,17 @@ export interface Cluster {
   kubectl(args: readonly string[], input?: string): Promise<string>;
   /** Creates or changes objects. */
   apply(...objects: readonly object[]): Promise<void>;
+  /** Kills one of the daemons that `npm run cluster -- status` lists, and starts it again; undefined where the cluster is not ours. */
+  readonly daemons: DaemonControl | undefined;
   /** An image with one static program; gives the reference by digest. */
   pushProgram(name: string, file: string): Promise<string>;
+}
+
+export interface DaemonControl {
+  /** Resolves when it is gone. */
+  stop(name: string): Promise<void>;
+  /** As it was; it answers some time later. */
+  start(name: string): Promise<void>;
 }
 
 export interface OpenOptions {
@@ -47,23 +56,33 @@ export async function openCluster(options: OpenOptions = {}): Promise<Cluster> {
   const cache = options.cache ?? CACHE;
   const signal = options.signal ?? new AbortController().signal;
   if (options.existing !== undefined)
-    return connect({ ...options.existing, activator: undefined }, "kubectl", cache, signal);
+    return connect(
+      { ...options.existing, activator: undefined, daemons: undefined },
+      "kubectl",
+      cache,
+      signal,
+    );
   const log = options.log ?? (() => {});
   return fromStatus(await up({ cache, name: options.name ?? "main", log }, signal), signal);
 }
 
-function fromStatus({ layout, state }: ClusterStatus, signal: AbortSignal): Cluster {
+function fromStatus(status: ClusterStatus, signal: AbortSignal): Cluster {
+  const { layout, state } = status;
   const { kubeconfig, addresses, cache } = layout;
   const where = {
     kubeconfig,
     registry: { inside: REGISTRY, outside: registryUrl(layout) },
     hostAddress: addresses.host,
     activator: `http://${addresses.node}:8012`,
+    daemons: {
+      stop: (name: string) => stopDaemon(status, name),
+      start: (name: string) => startDaemon(status, name),
+    },
   };
   return connect(where, join(state.kubernetes, "kubectl"), cache, signal);
 }
 
-type Where = Pick<Cluster, "kubeconfig" | "registry" | "hostAddress" | "activator">;
+type Where = Pick<Cluster, "kubeconfig" | "registry" | "hostAddress" | "activator" | "daemons">;
 
 function connect(where: Where, program: string, cache: string, signal: AbortSignal): Cluster {
   const kubectl: Cluster["kubectl"] = (args, input) =>

@@ -1,12 +1,13 @@
 import { mkdir, open, readFile, readdir, realpath, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
+import type { Daemon } from "./platform/daemons.ts";
 import { linkOf, runFolder, SLOTS } from "./layout.ts";
 import { exists } from "./platform/build.ts";
 
 /** What a run that became ready wrote down. */
 export interface RunState {
   readonly slot: number;
-  readonly daemons: readonly string[];
+  readonly daemons: readonly Daemon[];
   /** Programs of this build run: kubectl lies beside them. */
   readonly kubernetes: string;
   readonly knative: string;

@@ -10,7 +10,7 @@ import { type Layout, NODE, REGISTRY_PORT } from "./layout.ts";
 import { apiUrl, makeCertificates } from "./platform/certificates.ts";
 import { makeCgroup } from "./platform/cgroups.ts";
 import { runCommand } from "./platform/command.ts";
-import { type Daemons, createDaemons } from "./platform/daemons.ts";
+import { type Daemon, type Daemons, createDaemons } from "./platform/daemons.ts";
 import { pushImage } from "./platform/images.ts";
 import * as kubernetes from "./platform/kubernetes.ts";
 import { type Namespaces, openNamespaces } from "./platform/namespaces.ts";
@@ -29,13 +29,13 @@ export interface Boot {
   readonly signal: AbortSignal;
 }
 
-/** Boots a cluster into an empty folder of a run; resolves with the daemons' names once Knative answers. */
+/** Boots a cluster into an empty folder of a run; resolves with the daemons once Knative answers. */
 export async function boot(
   layout: Layout,
   artifacts: Artifacts,
   step: (name: string) => void,
   signal: AbortSignal,
-): Promise<readonly string[]> {
+): Promise<readonly Daemon[]> {
   await mkdir(layout.logs, { recursive: true });
   const pause = artifacts.fixtures.program("pause");
   const [namespaces] = await Promise.all([

@@ -17,7 +17,7 @@ export interface Daemons {
   start(daemon: Daemon): Promise<void>;
   /** Waits until `ask` gives true; throws with the daemon's last lines once it ended or the time is over. */
   ready(daemon: string, ask: () => Promise<boolean>): Promise<void>;
-  readonly started: readonly string[];
+  readonly started: readonly Daemon[];
 }
 
 const EVERY_MS = 30;
@@ -26,11 +26,12 @@ const SHOWN_LINES = 12;
 
 export function createDaemons(layout: Layout, namespaces: Namespaces, signal: AbortSignal): Daemons {
   const running = new Map<string, boolean>();
+  const started: Daemon[] = [];
   return {
-    get started() {
-      return [...running.keys()];
-    },
-    async start({ name, program, args, env }) {
+    started,
+    async start(daemon) {
+      const { name, program, args, env } = daemon;
+      started.push(daemon);
       await mkdir(layout.logs, { recursive: true });
       await using log = await open(logOf(layout, name), "a");
       const { program: enter, args: all } = namespaces.inside(program, args);
