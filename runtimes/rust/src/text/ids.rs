@@ -19,7 +19,7 @@ pub(crate) fn request_id() -> Arc<str> {
         *digit = CROCKFORD[(rest & 31) as usize];
         rest >>= 5;
     }
-    Arc::from(String::from_utf8_lossy(&id))
+    Arc::from(std::str::from_utf8(&id).unwrap_or_default())
 }
 
 /// A random (version 4) UUID in its usual text form.
