@@ -1,5 +1,5 @@
 import { createHmac } from "node:crypto";
-import type { Credentials, PlatformError } from "@hanzo-fn/contract";
+import { type Credentials, PERMISSIONS, type PlatformError } from "@hanzo-fn/contract";
 import type { Logger } from "@hanzo-fn/telemetry";
 import { exportJWK, generateKeyPair, SignJWT, type JWK } from "jose";
 import { beforeAll, describe, expect, it } from "vitest";
@@ -365,7 +365,7 @@ describe("our own issuers", () => {
     const { auth } = setup({ issuers: [], localIssuers: [again.rules], ownerFallback: false });
     const identity = await auth.authenticate(bearer(token));
     expect(identity).toMatchObject({ kind: "user", org: "acme", subject: "admin" });
-    expect(identity?.permissions.size).toBe(4);
+    expect(identity?.permissions.size).toBe(PERMISSIONS.length);
     expect(JSON.stringify(dev.jwks)).not.toContain('"d"');
   });
   it("agree on one key when two processes start at once", async () => {

@@ -27,6 +27,7 @@ describe("grantedPermissions", () => {
     expect(granted({ permissions: [{ ...allow, name: "x", actions: ["Write"] }] })).toEqual([
       "functions:deploy",
       "functions:invoke",
+      "functions:publish",
     ]);
     expect(granted({ permissions: [{ ...allow, resources: ["*"], actions: ["Admin"] }] })).toEqual(all);
     expect(granted({ permissions: [{ ...allow, resources: ["other"], actions: ["Admin"] }] })).toEqual([]);

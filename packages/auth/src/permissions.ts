@@ -13,9 +13,10 @@ export const DEFAULT_ROLE_GRANTS: RoleGrants = {
 /** Built-in actions of the gen-1 issuer, beside the tails of our own verbs. */
 const ACTION_GRANTS: ReadonlyMap<string, readonly Permission[]> = new Map<string, readonly Permission[]>([
   ["read", ["functions:read"]],
-  ["write", ["functions:deploy", "functions:invoke"]],
+  ["write", ["functions:deploy", "functions:invoke", "functions:publish"]],
   ["deploy", ["functions:deploy"]],
   ["invoke", ["functions:invoke"]],
+  ["publish", ["functions:publish"]],
   ["admin", PERMISSIONS],
 ]);
 

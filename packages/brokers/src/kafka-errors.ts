@@ -42,6 +42,49 @@ export function explain(error: unknown, topic: string): unknown {
   return new Error(deepest(error), { cause: error });
 }
 
+/** The protocol's own names of what went wrong, for example `UNKNOWN_MEMBER_ID`. */
+export function kafkaErrorIds(error: unknown): ReadonlySet<string> {
+  const ids = [...parts(error)].map(({ apiId }) => apiId);
+  return new Set(ids.filter((id) => typeof id === "string"));
+}
+
+const NOT_ALLOWED_TO_READ = new Set(["TOPIC_AUTHORIZATION_FAILED", "GROUP_AUTHORIZATION_FAILED"]);
+const NO_TOPIC = new Set(["UNKNOWN_TOPIC_OR_PARTITION", "UNKNOWN_TOPIC_ID"]);
+
+/** What went wrong with a group or the topic that it reads, as an error for whoever has the trigger. */
+export function explainGroup(
+  error: unknown,
+  place: { readonly group: string; readonly topic: string },
+): PlatformError {
+  if (error instanceof PlatformError) return error;
+  const options = { component: "brokers", cause: error };
+  for (const part of parts(error)) {
+    if (part.code === "PLT_KFK_AUTHENTICATION") return wrongCredentials(part);
+    if (part.message.startsWith("Unknown topic") || NO_TOPIC.has(String(part.apiId))) {
+      const next = `Create it, for example: kafka-topics.sh --create --topic ${place.topic}`;
+      return new PlatformError("not_found", `there is no Kafka topic ${place.topic}`, { ...options, next });
+    }
+  }
+  if (find(error, NOT_ALLOWED_TO_READ)) {
+    const next = `Allow it to read the topic ${place.topic} and the group ${place.group}.`;
+    const message = `our Kafka user may not read ${place.topic} as the group ${place.group}`;
+    return new PlatformError("unavailable", message, { ...options, next });
+  }
+  if (find(error, new Set(["INCONSISTENT_GROUP_PROTOCOL"]))) {
+    const next = "Stop its other members, or give the trigger a consumer_group of its own.";
+    const message = `the Kafka group ${place.group} has members that share its partitions in another way`;
+    return new PlatformError("conflict", message, { ...options, next });
+  }
+  return new PlatformError(
+    "unavailable",
+    `Kafka did not answer for the group ${place.group}: ${deepest(error)}`,
+    {
+      ...options,
+      next: "Check triggers.kafka.brokers (KAFKA_BROKERS), and that they run.",
+    },
+  );
+}
+
 function tooLargeFor(error: Error, topic: string): PlatformError {
   return new PlatformError("payload_too_large", `the message is larger than ${topic} takes`, {
     component: "brokers",

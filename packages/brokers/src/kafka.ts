@@ -87,21 +87,25 @@ export function createKafkaPublisher(
   };
 }
 
-async function openProducer(settings: KafkaSettings): Promise<Sender> {
-  const { Producer } = await import("@platformatic/kafka");
+/** How every client of these brokers is reached: for the clients of @platformatic/kafka. */
+export function kafkaClientOptions(settings: KafkaSettings) {
   const { sasl, tls } = settings;
-  return new Producer<Buffer, Buffer, Buffer, Buffer>({
+  return {
     clientId: settings.clientId ?? "hanzo-fn",
     bootstrapBrokers: [...settings.brokers],
-    idempotent: true,
     autocreateTopics: false,
     connectTimeout: CONNECT_MS,
     requestTimeout: REQUEST_MS,
     timeout: REQUEST_MS,
     ...RETRIES,
-    ...(sasl ? { sasl: { ...sasl, mechanism: sasl.mechanism ?? "PLAIN" } } : {}),
+    ...(sasl ? { sasl: { ...sasl, mechanism: sasl.mechanism ?? ("PLAIN" as const) } } : {}),
     ...(tls ? { tls: definedOnly(tls) } : {}),
-  });
+  };
+}
+
+async function openProducer(settings: KafkaSettings): Promise<Sender> {
+  const { Producer } = await import("@platformatic/kafka");
+  return new Producer<Buffer, Buffer, Buffer, Buffer>({ ...kafkaClientOptions(settings), idempotent: true });
 }
 
 function definedOnly(tls: NonNullable<KafkaSettings["tls"]>): Record<string, string> {

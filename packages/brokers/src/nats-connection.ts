@@ -23,6 +23,7 @@ export interface NatsSettings {
   readonly name?: string | undefined;
 }
 
+/** A connection to NATS that comes back by itself. */
 export interface Connected {
   readonly connection: NatsConnection;
   readonly jetstream: JetStreamClient;
@@ -35,9 +36,36 @@ export interface Connected {
 
 const CONNECT_MS = 2000;
 const RECONNECT_MS = 250;
+/** A server that is gone without a word is found after the second ping that it owes. */
+const PING_MS = 10_000;
+
+/** One connection for all who share it, made at its first use, and anew once it was closed for good. */
+export interface NatsLink {
+  connected(): Promise<Connected>;
+  close(): Promise<void>;
+}
+
+export function createNatsLink(settings: NatsSettings): NatsLink {
+  let connecting: Promise<Connected> | undefined;
+  return {
+    connected() {
+      if (connecting) return connecting;
+      const mine = connectNats(settings);
+      const forget = (): void => {
+        if (connecting === mine) connecting = undefined;
+      };
+      mine.then(({ connection }) => connection.closed().then(forget), forget);
+      return (connecting = mine);
+    },
+    async close() {
+      const connected = await connecting?.catch(() => undefined);
+      await connected?.connection.close();
+    },
+  };
+}
 
 /** Connects once. A connection that is lost later is made again for as long as it takes. */
-export async function connectNats(settings: NatsSettings): Promise<Connected> {
+async function connectNats(settings: NatsSettings): Promise<Connected> {
   const [{ connect, credsAuthenticator }, { jetstream, jetstreamManager }] = await Promise.all([
     import("@nats-io/transport-node"),
     import("@nats-io/jetstream"),
@@ -63,6 +91,9 @@ function connectionOptions(settings: NatsSettings): ConnectionOptions {
     timeout: CONNECT_MS,
     maxReconnectAttempts: -1,
     reconnectTimeWait: RECONNECT_MS,
+    pingInterval: PING_MS,
+    // A stack for every request costs as much as the request.
+    noAsyncTraces: true,
     ...(user === undefined ? {} : { user }),
     ...(pass === undefined ? {} : { pass }),
     ...(settings.token === undefined ? {} : { token: settings.token }),

@@ -1,7 +1,7 @@
 import type { Clock } from "@hanzo-fn/lifecycle";
 import { checkNatsMessage } from "./check-message.ts";
 import { createInFlight } from "./in-flight.ts";
-import { type Connected, type NatsSettings, connectNats } from "./nats-connection.ts";
+import { type Connected, createNatsLink, type NatsSettings } from "./nats-connection.ts";
 import { explain } from "./nats-errors.ts";
 import type { Message, Published, Publisher } from "./publisher.ts";
 import { untilKept } from "./until-kept.ts";
@@ -24,17 +24,8 @@ export function createNatsPublisher(
 ): Publisher {
   const broker = `NATS at ${settings.servers.map((server) => new URL(server).host).join(", ")}`;
   const inFlight = createInFlight(broker);
-  let connecting: Promise<Connected> | undefined;
+  const nats = createNatsLink(settings);
 
-  const connected = (): Promise<Connected> => {
-    if (connecting) return connecting;
-    const mine = connectNats(settings);
-    const forget = (): void => {
-      if (connecting === mine) connecting = undefined;
-    };
-    mine.then(({ connection }) => connection.closed().then(forget), forget);
-    return (connecting = mine);
-  };
   const where = (message: Message) => ({ stream: settings.stream ?? "HANZO_MQ", subject: message.target });
   const publish = (message: Message, signal: AbortSignal): Promise<Published> => {
     checkNatsMessage(message);
@@ -46,7 +37,7 @@ export function createNatsPublisher(
       next: "Check triggers.nats.url (NATS_URL) and that the server runs.",
     };
     return untilKept(patience, async () => {
-      const link = await connected();
+      const link = await nats.connected();
       await link.whenUp();
       try {
         return await link.whileUp(() => send(link, message));
@@ -57,11 +48,7 @@ export function createNatsPublisher(
   };
   return {
     publish: (message, signal) => inFlight.run(async () => publish(message, signal)),
-    close: () =>
-      inFlight.close(async () => {
-        const link = await connecting?.catch(() => undefined);
-        await link?.connection.close();
-      }),
+    close: () => inFlight.close(() => nats.close()),
   };
 }
 

@@ -190,6 +190,7 @@ export async function createBuilder(deps: BuilderDependencies, options: BuilderO
   };
 
   return {
+    keyOf: (runtime) => compilers[runtime]?.key ?? "",
     async prepare(request, signal, onLine) {
       signal.throwIfAborted();
       const name = copies.name(request);

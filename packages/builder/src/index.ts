@@ -8,6 +8,7 @@ export {
 } from "./in-place.ts";
 export { ONNXRUNTIME, onnxruntimeLibrary } from "./onnxruntime.ts";
 export { onnxruntimeManifest, preinstalledNode, preinstalledPython } from "./preinstalled.ts";
+export { createSharedBuilds, type SharedBuilds } from "./shared-builds.ts";
 export { linkProblem, parentsOf, pathProblem } from "./source-tree.ts";
 export { tarEntries, type TarEntry } from "./tar-entries.ts";
 export type {

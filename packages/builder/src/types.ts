@@ -134,6 +134,8 @@ export interface WorkingCopy {
 export type BuildReference = Omit<BuildRequest, "function" | "revision">;
 
 export interface Builder {
+  /** What decides about a result besides the source: the compiler's version and the SDK's. Empty for code that is not compiled. */
+  keyOf(runtime: string): string;
   /**
    * Makes, or finds, the working copy of a revision. Concurrent calls for one copy share one build, which ends with
    * the last one's signal. `onLine` gets what the tools print, of the first caller. Throws `build_failed`,

@@ -73,6 +73,7 @@ const ERROR_TABLE = {
   timeout: { status: 504, fault: "function", retryable: true },
   http_version_not_supported: { status: 505, fault: "user", retryable: false },
   storage_full: { status: 507, fault: "platform", retryable: true },
+  loop_detected: { status: 508, fault: "function", retryable: false },
 } as const satisfies Record<string, ErrorKind>;
 
 export type ErrorCode = keyof typeof ERROR_TABLE;

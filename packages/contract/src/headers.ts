@@ -16,6 +16,15 @@ export const HEADERS = {
   coldStartMs: "x-function-cold-start-ms",
   /** Present on every answer for which no byte reached user code; the value is the error code. */
   notDelivered: "x-function-not-delivered",
+  /** Of `invoke-async`: where the end of the task is posted to. */
+  callback: "x-function-callback",
+  /** Of `invoke-async`: a duration after which no attempt starts. */
+  expiresIn: "x-function-expires-in",
+  /** Of a callback: `t=<seconds since the epoch>,v1=<hex HMAC-SHA256 of "<t>.<body>">`. */
+  signature: "x-function-signature",
   userId: "x-user-id",
   orgId: "x-org-id",
 } as const;
+
+/** Header of an event that was made from a dead letter: that letter's id. */
+export const REDRIVE_OF = "redrive-of";

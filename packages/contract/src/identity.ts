@@ -3,6 +3,7 @@ export const PERMISSIONS = [
   "functions:read",
   "functions:deploy",
   "functions:invoke",
+  "functions:publish",
   "functions:admin",
 ] as const;
 export type Permission = (typeof PERMISSIONS)[number];
@@ -14,6 +15,8 @@ export interface Identity {
   readonly org: string;
   /** JWT subject or API key id; empty for `anonymous`. */
   readonly subject: string;
+  /** Only of `platform`: the subject on whose behalf it calls. */
+  readonly onBehalfOf?: string | undefined;
   /** Key of rate limits: `key:<id>`, `sub:<org>/<subject>`; empty for `anonymous` (the client address is used). */
   readonly limitKey: string;
   readonly permissions: ReadonlySet<Permission>;

@@ -26,3 +26,8 @@ export function parseRevision(functionName: string, text: string): number | unde
   const number = Number(digits);
   return number > 0 ? number : undefined;
 }
+
+/** Id of what a cron trigger fires at a time of its schedule: the same at every attempt, and of its run in the record. */
+export function cronRunId(triggerId: string, scheduledAt: Date): string {
+  return `cron:${triggerId}:${scheduledAt.toISOString()}`;
+}

@@ -3,10 +3,12 @@ export { formatBytes, formatCpu, parseCpu, parseQuantity } from "./document/quan
 export * from "./duration.ts";
 export * from "./errors.ts";
 export * from "./headers.ts";
+export { chainLength, MAX_CHAIN, type Origin, originHeaders, withChainLength } from "./chain.ts";
 export * from "./ids.ts";
 export * from "./secret.ts";
 export * from "./identity.ts";
 export * from "./logs.ts";
 export * from "./routes.ts";
+export * from "./task-call.ts";
 export * from "./manifest/index.ts";
 export * from "./config/index.ts";

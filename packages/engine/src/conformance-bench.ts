@@ -141,9 +141,11 @@ export class Bench {
 
   /** Ready instances. */
   async counts(count: number, timeout = 10_000): Promise<void> {
-    const ready = (): number =>
-      this.status()?.instances.filter((instance) => instance.state === "ready").length ?? -1;
-    await expect.poll(ready, { timeout, interval: 10 }).toBe(count);
+    const ready = (): readonly (number | undefined)[] => [
+      this.engine.deployer.ready(this.ref(1)),
+      this.status()?.instances.filter((instance) => instance.state === "ready").length,
+    ];
+    await expect.poll(ready, { timeout, interval: 10 }).toEqual([count, count]);
   }
 
   acquire(number = 1): Promise<Lease> {

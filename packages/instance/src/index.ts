@@ -1,8 +1,11 @@
 export { bootEnvironment } from "./boot-environment.ts";
-export * from "./cgroup.ts";
+export { createFloodGate } from "./flood-gate.ts";
 export * from "./instance.ts";
 export * from "./ledger.ts";
+export { createLineSplitter } from "./lines.ts";
+export { MAX_LINE_BYTES, parseLogLine } from "./log-line.ts";
 export * from "./memory.ts";
+export { closeMemoryRoot, type MemoryRoot, openMemoryRoot } from "./memory-root.ts";
 export * from "./start.ts";
 export { DEFAULT_LOG_LIMITS } from "./output.ts";
 export { processTree, residentBytes, startTime } from "./processes.ts";

@@ -2,7 +2,12 @@ import { LOG_LEVELS, type LogLevel } from "@hanzo-fn/contract";
 import type { InstanceLine } from "./instance.ts";
 
 /** The longest text of a line (runtimes/contract.md, section 5). */
-export const MAX_TEXT_BYTES = 64 * 1024;
+const MAX_TEXT_BYTES = 64 * 1024;
+/**
+ * The longest line there: 64 KiB of message, of which JSON may write every byte as six, as much of fields, and the rest of the
+ * object.
+ */
+export const MAX_LINE_BYTES = (6 + 1) * MAX_TEXT_BYTES + 4096;
 const LEVELS: ReadonlySet<string> = new Set(LOG_LEVELS);
 
 const isRecord = (value: unknown): value is Record<string, unknown> =>

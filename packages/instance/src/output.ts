@@ -2,18 +2,12 @@ import type { Readable } from "node:stream";
 import type { Clock } from "@hanzo-fn/lifecycle";
 import type { InstanceLine, LogLimits } from "./instance.ts";
 import { createLineSplitter } from "./lines.ts";
-import { MAX_TEXT_BYTES, parseLogLine } from "./log-line.ts";
-import { createTokenBucket } from "./token-bucket.ts";
+import { createFloodGate } from "./flood-gate.ts";
+import { MAX_LINE_BYTES, parseLogLine } from "./log-line.ts";
 
-/**
- * The longest line of runtimes/contract.md, section 5: 64 KiB of message, of which JSON may write every byte as six,
- * as much of fields, and the rest of the object.
- */
-const MAX_LINE_BYTES = (6 + 1) * MAX_TEXT_BYTES + 4096;
 const TAIL_LINES = 20;
 const TAIL_LINE_CHARACTERS = 1000;
-/** How often a flood is told of, and how long a writer beyond its reading rate waits. */
-const REPORT_MS = 1000;
+/** How long a writer beyond its reading rate waits. */
 const SLICE_MS = 50;
 
 export const DEFAULT_LOG_LIMITS: LogLimits = {
@@ -41,31 +35,16 @@ export function readOutput(
   onLine: (line: InstanceLine) => void,
   { clock, limits }: { readonly clock: Clock; readonly limits: LogLimits },
 ): Output {
-  const lines = createTokenBucket(limits.linesPerSecond, limits.lineBurst);
-  const bytes = createTokenBucket(limits.bytesPerSecond, limits.byteBurst);
+  const gate = createFloodGate(onLine, { clock, limits });
   const tail: string[] = [];
-  let dropped = 0;
-  let reportAt = 0;
 
-  const report = (): void => {
-    if (dropped === 0) return;
-    const msg = `${dropped} lines dropped: this instance logs faster than the platform takes`;
-    onLine({ tsMs: clock.now(), level: "warn", msg, stream: "platform", fields: { dropped } });
-    dropped = 0;
-  };
   const remember = (msg: string): void => {
     tail.push(msg.length > TAIL_LINE_CHARACTERS ? `${msg.slice(0, TAIL_LINE_CHARACTERS)} …` : msg);
     if (tail.length > TAIL_LINES) tail.shift();
   };
   const splitter = (from: "stdout" | "stderr") =>
     createLineSplitter(MAX_LINE_BYTES, (text, cut, size) => {
-      const now = clock.monotonic();
-      if (!lines.take(1, now) || !bytes.take(size, now)) {
-        if (dropped++ === 0) reportAt = now + REPORT_MS;
-        else if (now >= reportAt) report();
-        return;
-      }
-      report();
+      if (!gate.admits(size)) return;
       const line = parseLogLine(text, from, cut, clock.now());
       remember(line.msg);
       onLine(line);
@@ -96,5 +75,5 @@ export function readOutput(
     // A broken pipe ends the stream; there is nothing else to do about it.
     stream.on("error", () => split.end());
   }
-  return { tail: () => [...tail], close: report };
+  return { tail: () => [...tail], close: () => gate.close() };
 }

@@ -65,7 +65,7 @@ describe("an instance", () => {
   });
 
   it("in a control group takes even those along that left its group", async (ctx) => {
-    const root = openMemoryRoot(`hanzo-fn-test-${process.pid}-a`);
+    const root = openMemoryRoot();
     if (!root) return ctx.skip("no memory hierarchy is writable");
     onTestFinished(() => closeMemoryRoot(root.root));
     const { instance } = await runHandler("children", {
@@ -120,7 +120,7 @@ describe("an instance", () => {
 
 describe("a memory limit", () => {
   it("of a control group ends the process and is known as the cause", async (ctx) => {
-    const root = openMemoryRoot(`hanzo-fn-test-${process.pid}-b`);
+    const root = openMemoryRoot();
     if (!root) return ctx.skip("no memory hierarchy is writable");
     onTestFinished(() => closeMemoryRoot(root.root));
     const memory = cgroupControl(root.kind, root.root, systemClock);

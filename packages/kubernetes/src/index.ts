@@ -31,7 +31,13 @@ export {
   type ObjectRef,
   type OwnerReference,
 } from "./objects.ts";
-export type { PodLogsQuery, ServedResource, ServerCalls, ServerVersion } from "./server-calls.ts";
+export type {
+  AccessQuestion,
+  PodLogsQuery,
+  ServedResource,
+  ServerCalls,
+  ServerVersion,
+} from "./server-calls.ts";
 export type { Indexes, ObjectCache } from "./watch/cache.ts";
 export type { ObjectWatch, Watches, WatchHandlers, WatchQuery } from "./watch/watch-objects.ts";
 export { leadWhile, type LeaderDependencies, type LeaderSettings } from "./leader/lead.ts";

@@ -40,12 +40,25 @@ export interface PodLogsQuery {
   readonly silenceMs?: number | undefined;
 }
 
+/** One thing that somebody may be allowed to do, in all namespaces. */
+export interface AccessQuestion {
+  /** Empty for the core group. */
+  readonly group: string;
+  /** `pods`, `pods/log`. */
+  readonly resource: string;
+  readonly verb: string;
+}
+
 export interface ServerCalls {
   version(signal: AbortSignal): Promise<ServerVersion>;
   /** The kinds of one group and version; undefined where the server does not serve it. */
   discover(apiVersion: string, signal: AbortSignal): Promise<readonly ServedResource[] | undefined>;
   /** The groups of `/apis` with their versions, the preferred one first. */
   groups(signal: AbortSignal): Promise<ReadonlyMap<string, readonly string[]>>;
+  /** Whether our own account may (SelfSubjectAccessReview). */
+  mayI(question: AccessQuestion, signal: AbortSignal): Promise<boolean>;
+  /** The name of our own account, as the server knows it (SelfSubjectReview). */
+  whoAmI(signal: AbortSignal): Promise<string>;
   /** The bytes as they come. Rejects at the first one, or ends in the middle with `cluster_unavailable`. */
   podLogs(query: PodLogsQuery, signal: AbortSignal): AsyncIterable<Buffer>;
 }
@@ -56,6 +69,23 @@ const FOLLOW_SILENCE_MS = 300_000;
 export function createServerCalls(requests: Requests): ServerCalls {
   const read = <T>(path: string, signal: AbortSignal): Promise<T> =>
     requests.json<T>({ method: "GET", path, target: { verb: "get", what: path }, idempotent: true, signal });
+  /** Reviews are questions: nothing is stored, and they have no names. */
+  const askAboutUs = async <T>(
+    apiVersion: string,
+    kind: string,
+    spec: object | undefined,
+    signal: AbortSignal,
+  ): Promise<T> => {
+    const { status } = await requests.json<{ status: T }>({
+      method: "POST",
+      path: `/apis/${apiVersion}/${kind.toLowerCase()}s`,
+      body: { apiVersion, kind, metadata: {}, spec },
+      target: { verb: "ask for", what: `a ${kind}` },
+      idempotent: true,
+      signal,
+    });
+    return status;
+  };
   return {
     version: (signal) => read("/version", signal),
     async discover(apiVersion, signal) {
@@ -79,6 +109,26 @@ export function createServerCalls(requests: Requests): ServerCalls {
         }),
       );
     },
+    async mayI({ group, resource: full, verb }, signal) {
+      const [resource, subresource] = full.split("/");
+      const resourceAttributes = { group, resource, subresource, verb };
+      const review = await askAboutUs<{ allowed: boolean }>(
+        "authorization.k8s.io/v1",
+        "SelfSubjectAccessReview",
+        { resourceAttributes },
+        signal,
+      );
+      return review.allowed;
+    },
+    whoAmI: async (signal) =>
+      (
+        await askAboutUs<{ userInfo: { username: string } }>(
+          "authentication.k8s.io/v1",
+          "SelfSubjectReview",
+          undefined,
+          signal,
+        )
+      ).userInfo.username,
     podLogs: (query, signal) => podLogs(requests, query, signal),
   };
 }

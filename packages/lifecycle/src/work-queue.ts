@@ -1,3 +1,4 @@
+import { createAlarm, runAfter } from "./alarm.ts";
 import type { Backoff } from "./backoff.ts";
 import type { Clock } from "./clock.ts";
 import { createWorkSchedule } from "./work-schedule.ts";
@@ -36,7 +37,6 @@ export function createWorkQueue(options: WorkQueueOptions): WorkQueue {
   const waiting = new Map<string, PromiseWithResolvers<void>>();
   const stopping = new AbortController();
   const aborting = new AbortController();
-  let alarm: { readonly at: number; readonly cancel: AbortController } | undefined;
 
   const run = async (key: string): Promise<void> => {
     try {
@@ -65,19 +65,9 @@ export function createWorkQueue(options: WorkQueueOptions): WorkQueue {
   };
   const wakeLater = (): void => {
     const at = schedule.nextAt();
-    if (at === undefined || (alarm !== undefined && alarm.at <= at)) return;
-    alarm?.cancel.abort();
-    const cancel = new AbortController();
-    const mine = { at, cancel };
-    alarm = mine;
-    const ring = (): void => {
-      if (alarm === mine) alarm = undefined;
-      pump();
-    };
-    clock
-      .sleep(Math.max(0, at - clock.monotonic()), AbortSignal.any([cancel.signal, stopping.signal]))
-      .then(ring, () => {});
+    if (at !== undefined) alarm.set(at);
   };
+  const alarm = createAlarm(clock, pump);
 
   return {
     add(key) {
@@ -96,10 +86,9 @@ export function createWorkQueue(options: WorkQueueOptions): WorkQueue {
     },
     async stop(graceMs) {
       stopping.abort(new Error("the work queue is stopping"));
+      alarm.clear();
       const timer = new AbortController();
-      const cut = (): void => aborting.abort(stopping.signal.reason);
-      if (graceMs <= 0) cut();
-      else clock.sleep(graceMs, timer.signal).then(cut, () => {});
+      runAfter(clock, graceMs, timer.signal, () => aborting.abort(stopping.signal.reason));
       await Promise.allSettled(running);
       timer.abort();
       for (const key of waiting.keys()) release(key);

@@ -10,7 +10,13 @@ export { NONROOT } from "./debian/root.ts";
 export { compiledServer } from "./recipes/compiled.ts";
 export { type BuiltFunction, functionParts } from "./recipes/built-function.ts";
 export { type Content, type FunctionImageInput, writeFunctionImage } from "./recipes/function-image.ts";
-export { pythonByteCode, pythonInterpreter, pythonServer } from "./recipes/python.ts";
+export {
+  PYTHON_LABEL,
+  pythonByteCode,
+  pythonInterpreter,
+  pythonLabels,
+  pythonServer,
+} from "./recipes/python.ts";
 export {
   type BaseImage,
   RUNTIME_IMAGES,
@@ -18,7 +24,10 @@ export {
   writeRuntimeImage,
 } from "./recipes/runtime-image.ts";
 export { typescriptServer } from "./recipes/typescript.ts";
+export { deleteImage } from "./delete-image.ts";
+export { isPlainHost } from "./registry/address.ts";
 export { type CredentialSource, type Credentials, dockerConfigCredentials } from "./registry/credentials.ts";
+export { PLATFORM_IMAGE, type PlatformImageInput, writePlatformImage } from "./recipes/platform-image.ts";
 export { pullImage, type PullOptions } from "./registry/pull.ts";
 export { pushImage, type Pushed, type PushTarget } from "./registry/push.ts";
 export { digestReference, type ImageReference, parseReference } from "./registry/reference.ts";

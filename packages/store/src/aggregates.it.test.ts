@@ -145,6 +145,17 @@ describe("functions", () => {
 });
 
 describe("revisions", () => {
+  test("are found by the secrets that they name, within their organisation", async () => {
+    await using t = await testStore();
+    for (const fn of ["f", "g"]) await t.store.functions.insert(aFunction(fn), NOW);
+    await t.store.revisions.insert({ ...aRevision("f", 1), secrets: { KEY: "api-key", DB: "db" } }, NOW);
+    await t.store.revisions.insert({ ...aRevision("f", 2), secrets: { KEY: "api-key" } }, NOW);
+    await t.store.revisions.insert({ ...aRevision("g", 1), secrets: { "api-key": "db" } }, NOW);
+    expect(await t.store.revisions.functionsNaming("acme", "api-key")).toEqual(["f"]);
+    expect(await t.store.revisions.functionsNaming("acme", "db")).toEqual(["f", "g"]);
+    expect(await t.store.revisions.functionsNaming("other", "db")).toEqual([]);
+  });
+
   test("come back as they were stored, with the state of a new one", async () => {
     await using t = await testStore();
     await t.store.functions.insert(aFunction("f"), NOW);
@@ -273,11 +284,51 @@ describe("triggers", () => {
       createdAt: NOW,
       updatedAt: LATER,
     });
-    await triggers.replace("acme", "f", [wanted("http", "/a")], newId, LATER);
-    expect((await triggers.listOf("acme", "f")).map((row) => row.id)).toEqual([a!.id]);
-    expect(await triggers.get("acme", b!.id)).toBeUndefined();
+  });
+
+  test("that are wanted no more are deleted: http at once, others when nothing of them is left, or come back", async () => {
+    await using t = await testStore();
+    const { triggers, functions } = t.store;
+    await functions.insert(aFunction("f"), NOW);
+    const both = [wanted("http", "/a"), wanted("mq", "s")];
+    const [a, b] = await triggers.replace("acme", "f", both, newId, NOW);
     await triggers.replace("acme", "f", [], newId, LATER);
+    expect(await triggers.get("acme", a!.id)).toBeUndefined();
+    expect(await triggers.deleting(9)).toMatchObject([{ id: b!.id, state: "deleting", reason: null }]);
+    expect(await triggers.setPaused("acme", b!.id, true, LATER)).toBeUndefined();
+    const [again] = await triggers.replace("acme", "f", [wanted("mq", "s")], newId, LATER);
+    expect(again).toMatchObject({ id: b!.id, state: "active" });
+    expect(await triggers.remove(b!.id)).toBe(false);
+    await functions.delete("acme", "f");
+    expect(await triggers.listOf("acme", "f")).toMatchObject([{ id: b!.id, state: "deleting" }]);
+    expect(await triggers.remove(b!.id)).toBe(true);
     expect(await triggers.listOf("acme", "f")).toEqual([]);
+  });
+
+  test("are paused and resumed, and what is seen of their deliveries does not undo that", async () => {
+    await using t = await testStore();
+    const { triggers, functions } = t.store;
+    await functions.insert(aFunction("f"), NOW);
+    const [row] = await triggers.replace("acme", "f", [wanted("mq", "s")], newId, NOW);
+    const id = row!.id;
+    await triggers.note([
+      { id, blocked: "no broker", lastError: "boom", lastFiredAt: LATER },
+      { id: "trg_gone", blocked: "gone" },
+    ]);
+    const seen = { state: "blocked", reason: "no broker", lastError: "boom", lastFiredAt: LATER };
+    expect(await triggers.get("acme", id)).toMatchObject(seen);
+    // Another replica saw an older one.
+    await triggers.note([{ id, lastFiredAt: NOW, lastError: null }]);
+    expect(await triggers.get("acme", id)).toMatchObject({ ...seen, lastError: null });
+    const paused = { state: "paused", reason: null };
+    expect(await triggers.setPaused("acme", id, true, LATER)).toMatchObject(paused);
+    await triggers.note([{ id, blocked: "no broker" }]);
+    expect(await triggers.get("acme", id)).toMatchObject(paused);
+    expect(await triggers.setPaused("other", id, false, LATER)).toBeUndefined();
+    expect(await triggers.setPaused("acme", id, false, LATER)).toMatchObject({ state: "active" });
+    await triggers.note([{ id, blocked: "no broker" }]);
+    await triggers.note([{ id, blocked: null }]);
+    expect(await triggers.get("acme", id)).toMatchObject({ state: "active", reason: null });
   });
 
   test("are found by id in their own organisation only, and listed by function and type", async () => {
@@ -352,13 +403,19 @@ test("blobs that rows refer to are named once each", async () => {
   await withRevisions(t.store, "f", 2);
   await t.store.revisions.insert(aRevision("f", 3, { sourceDigest: "digest-1" }), NOW);
   for (const number of [1, 3]) await t.store.revisions.observe("acme", "f", number, { layerKey: "layer" });
+  await t.store.deadLetters.keep({
+    ...{ id: "dl_1", org: "acme", function: "f", triggerId: "trg_1", eventId: "e", source: "mq.a.b" },
+    ...{ payloadRef: "acme/letters/x", json: true, headers: {}, reason: "attempts", attempts: 1 },
+    ...{ firstFailedAt: NOW, lastFailedAt: NOW, error: "boom" },
+  });
   const blobs = await t.store.referencedBlobs();
-  expect(blobs).toHaveLength(3);
+  expect(blobs).toHaveLength(4);
   expect(blobs).toEqual(
     expect.arrayContaining([
       { org: "acme", kind: "source", ref: "digest-1" },
       { org: "acme", kind: "layer", ref: "layer" },
       { org: "acme", kind: "source", ref: "digest-2" },
+      { org: "acme", kind: "letter", ref: "acme/letters/x" },
     ]),
   );
 });

@@ -1,6 +1,6 @@
 export { findPostgres } from "./embedded/binaries.ts";
 export { openStore, type StoreOptions } from "./open-store.ts";
-export type { ChangeHandlers, FollowOptions, Store } from "./store.ts";
+export type { ChangeHandlers, FollowOptions, MqHandlers, Store, TransactionOptions } from "./store.ts";
 export {
   startEmbedded,
   type EmbeddedDatabase,
@@ -24,9 +24,58 @@ export type {
   TriggerRow,
   TriggerState,
 } from "./schema.ts";
+export type {
+  CronFireFinalState,
+  CronFireRow,
+  CronScheduleRow,
+  DeadLetterRow,
+  StoredError,
+  TaskCallback,
+  TaskCallbackFinalState,
+  TaskCallbackRow,
+  TaskFinalState,
+  TaskRow,
+} from "./schema-events.ts";
+export type {
+  LeaseRow,
+  QueueKey,
+  QueueLane,
+  QueueLease,
+  QueueOutcome,
+  QueueState,
+  QueueTypes,
+} from "./queue/definition.ts";
+export type { ClaimOptions } from "./queue/claim.ts";
+export type { LaneBacklog } from "./queue/maintain.ts";
+export type { Queue } from "./queue/queue.ts";
+export { delayAfterFailure, delayAfterNoDelivery, type RetryPolicy } from "./queue/retry.ts";
+export type { Settlement, Verdict, WithdrawOptions } from "./queue/settle.ts";
 export type { Queries, StoreTransaction } from "./queries/index.ts";
 export type { FunctionAggregate } from "./queries/aggregate.ts";
 export type { ApiKeyQueries, NewApiKey } from "./queries/api-keys.ts";
+export type {
+  CronFireKey,
+  CronFireQueries,
+  CronFireTypes,
+  CronHistory,
+  CronLag,
+  NewCronFire,
+  UnfinishedFire,
+} from "./queries/cron-fires.ts";
+export type {
+  CronAdvance,
+  CronScheduleCommands,
+  CronScheduleQueries,
+  HeldCronSchedule,
+  WantedCronSchedule,
+} from "./queries/cron-schedules.ts";
+export type {
+  DeadLetterFilter,
+  DeadLetterPage,
+  DeadLetterQueries,
+  NewDeadLetter,
+} from "./queries/dead-letters.ts";
+export type { EventAttemptQueries, EventAttempts, FailedDelivery } from "./queries/event-attempts.ts";
 export {
   DURATION_BUCKETS_MS,
   type Figures,
@@ -50,10 +99,56 @@ export type {
 } from "./queries/http-routes.ts";
 export type { KvPage, KvQueries, KvScope, KvSetOptions } from "./queries/kv.ts";
 export type { LogFilter, LogLineQueries, LogQuery, StoredLogLine } from "./queries/log-lines.ts";
+export type {
+  MqBacklog,
+  MqConsumerRow,
+  MqHeld,
+  MqMessage,
+  MqPublished,
+  MqQueries,
+  MqSettlement,
+  MqStreamRow,
+  MqSwept,
+  NewMqConsumer,
+  NewMqMessage,
+  NewMqStream,
+} from "./queries/mq.ts";
+export type { MqBinding, MqBindingKey, MqBindingQueries } from "./queries/mq-bindings.ts";
 export type { NewRevision, RevisionObservation, RevisionQueries } from "./queries/revisions.ts";
+export type {
+  StreamGroup,
+  StreamGroupQueries,
+  StreamLease,
+  StreamMember,
+  StreamPosition,
+  StreamShare,
+} from "./queries/stream-groups.ts";
+export type {
+  NewStreamRecord,
+  StoredStreamRecord,
+  StreamBounds,
+  StreamLogQueries,
+  StreamPlace,
+  StreamReadLimits,
+  StreamTopic,
+} from "./queries/stream-log.ts";
+export type { StreamOffset, StreamOffsetQueries, StreamTriggerGroup } from "./queries/stream-offsets.ts";
 export type { SettingQueries } from "./queries/settings.ts";
+export type { TaskCallbackQueries, TaskCallbackTypes } from "./queries/task-callbacks.ts";
+export type {
+  EndedTask,
+  NewTask,
+  TaskBacklog,
+  TaskIdempotency,
+  TaskPage,
+  TaskSummary,
+  TaskQueries,
+  TaskSubmission,
+  TaskTypes,
+} from "./queries/tasks.ts";
 export type {
   TriggerFilter,
+  TriggerNote,
   TriggerObservation,
   TriggerPage,
   TriggerQueries,

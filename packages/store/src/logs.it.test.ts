@@ -51,6 +51,18 @@ describe("stored lines", () => {
     expect(await t.store.logLines.newestId("acme", "none")).toBe(0);
   });
 
+  test("tell when an instance wrote last, the platform's own lines aside", async () => {
+    await using t = await testStore();
+    const of = { org: "acme", function: "f", instance: "fn-a" };
+    await t.store.appendLogs([
+      aLine("1", { instance: "fn-a" }),
+      aLine("late", { instance: "fn-b", tsMs: LATER.getTime() }),
+      aLine("late", { instance: "fn-a", tsMs: LATER.getTime(), stream: "platform" }),
+    ]);
+    expect(await t.store.logLines.newestOf(of)).toEqual(NOW);
+    expect(await t.store.logLines.newestOf({ ...of, instance: "fn-c" })).toBeUndefined();
+  });
+
   test("of one function stay below its bound: the oldest go, the neighbours' stay", async () => {
     await using t = await testStore({ maxLogBytesPerFunction: 100_000 });
     await t.store.appendLogs([aLine("neighbour", { function: "g" })]);

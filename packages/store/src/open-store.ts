@@ -1,7 +1,15 @@
 import { PlatformError } from "@hanzo-fn/contract";
 import type { Clock } from "@hanzo-fn/lifecycle";
 import { CamelCasePlugin, Kysely, PostgresDialect, sql } from "kysely";
-import { CHANGES_CHANNEL, LOGS_CHANNEL, parsePayload } from "./channels.ts";
+import {
+  CHANGES_CHANNEL,
+  LOGS_CHANNEL,
+  MQ_CHANNEL,
+  parsePayload,
+  parsePublished,
+  STREAMS_CHANNEL,
+  TASKS_CHANNEL,
+} from "./channels.ts";
 import { startEmbedded, type EmbeddedOptions } from "./embedded/embedded.ts";
 import { isTransient } from "./errors.ts";
 import { followLogs } from "./follow.ts";
@@ -72,7 +80,7 @@ async function connect(
   }
   const listener = createListener({
     connection: () => connection,
-    channels: [CHANGES_CHANNEL, LOGS_CHANNEL],
+    channels: [CHANGES_CHANNEL, LOGS_CHANNEL, TASKS_CHANNEL, MQ_CHANNEL, STREAMS_CHANNEL],
     clock,
     log,
   });
@@ -95,10 +103,17 @@ function createStore(
   };
   return {
     ...queries,
-    async withTransaction(work) {
+    async withTransaction(work, { statementTimeoutMs } = {}) {
       for (let attempt = 1; ; attempt++) {
         try {
-          return await db.transaction().execute((tx) => work(createStoreTransaction(tx)));
+          return await db.transaction().execute(async (tx) => {
+            if (statementTimeoutMs !== undefined) {
+              await sql`select set_config('statement_timeout', ${String(statementTimeoutMs)}, true)`.execute(
+                tx,
+              );
+            }
+            return work(createStoreTransaction(tx));
+          });
         } catch (error) {
           if (attempt === TRANSACTION_ATTEMPTS || !isTransient(error)) throw error;
         }
@@ -113,6 +128,22 @@ function createStore(
         handlers.onChange(org, fn);
       };
       listener.subscribe(CHANGES_CHANNEL, { onNotify, onConnected: () => handlers.onResync() }, signal);
+    },
+    onTaskCancelled: (heard, signal) =>
+      // What was missed while the connection was away is found by renewals.
+      listener.subscribe(TASKS_CHANNEL, { onNotify: heard, onConnected: () => {} }, signal),
+    onMqPublished(handlers, signal) {
+      const onNotify = (payload: string): void => {
+        const { stream, subjects } = parsePublished(payload);
+        handlers.onPublished(stream, subjects);
+      };
+      listener.subscribe(MQ_CHANNEL, { onNotify, onConnected: () => handlers.onResync() }, signal);
+    },
+    onStreamAppend(topic, wake, signal) {
+      const onNotify = (payload: string): void => {
+        if (payload === topic) wake();
+      };
+      listener.subscribe(STREAMS_CHANNEL, { onNotify, onConnected: wake }, signal);
     },
     appendLogs: (entries) => appendLogLines(db, entries, { maxBytesPerFunction }),
     followLogs: (filter, follow, signal) =>

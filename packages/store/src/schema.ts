@@ -1,6 +1,8 @@
 import type { ErrorCode, ErrorDetail, RouteAuth } from "@hanzo-fn/contract";
 import type { ColumnType, Generated, JSONColumnType, Selectable } from "kysely";
 import type { JsonObject } from "./json.ts";
+import type { EventTables } from "./schema-events.ts";
+import type { MqTables } from "./schema-mq.ts";
 
 /** jsonb: read as a value, written as JSON text (node-postgres would write a JavaScript array as a PostgreSQL array). */
 type Jsonb<T extends object> = JSONColumnType<T, string, string>;
@@ -171,7 +173,7 @@ interface SettingsTable {
   updatedAt: Date;
 }
 
-export interface Database {
+export interface Database extends EventTables, MqTables {
   functions: FunctionsTable;
   revisions: RevisionsTable;
   triggers: TriggersTable;

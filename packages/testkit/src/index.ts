@@ -1,7 +1,11 @@
+export { type DatabaseClock, turnByHand } from "./database-clock.ts";
 export { createFakeClock, type FakeClock, settle } from "./fake-clock.ts";
 export { freePort } from "./free-port.ts";
+export { type OwnDatabase, startOwnDatabase } from "./own-database.ts";
 export { recordingLog, type RecordedLine } from "./recording-log.ts";
+export { seeded, seededBelow } from "./seeded.ts";
 export { makeCertificate, needsCertificate, type Certificate } from "./servers/certificate.ts";
+export { startCutProxy, type CutProxy } from "./servers/cut-proxy.ts";
 export {
   REGISTRY_LOGIN,
   startDockerRegistry,

@@ -5,6 +5,10 @@ import { TEMPLATE_DATABASE, withClient } from "./postgres-url.ts";
 export interface TestDatabase extends AsyncDisposable {
   readonly url: string;
   readonly name: string;
+  /** One statement, as somebody else than the platform. */
+  run(sql: string, values?: readonly unknown[]): Promise<void>;
+  /** Breaks all connections to it at once, as a crash of the server does. */
+  disconnectAll(): Promise<void>;
 }
 
 /**
@@ -34,6 +38,14 @@ async function cloneOf(template: string): Promise<TestDatabase> {
   return {
     name,
     url: url.href,
+    run: (sql, values = []) =>
+      withClient(url.href, async (client) => void (await client.query(sql, [...values]))),
+    disconnectAll: () =>
+      withClient(server, async (client) => {
+        await client.query("select pg_terminate_backend(pid) from pg_stat_activity where datname = $1", [
+          name,
+        ]);
+      }),
     async [Symbol.asyncDispose]() {
       await withClient(server, (client) => client.query(`drop database ${name} with (force)`));
     },

@@ -1,5 +1,5 @@
 import { PlatformError } from "@hanzo-fn/contract";
-import { type Clock, backoffDelay, withFullJitter } from "@hanzo-fn/lifecycle";
+import { type Clock, backoffDelay, readLimited, withFullJitter } from "@hanzo-fn/lifecycle";
 import http, { type IncomingHttpHeaders, type IncomingMessage } from "node:http";
 import https from "node:https";
 import { S3Error } from "./errors.ts";
@@ -47,7 +47,7 @@ export function createS3Client(deps: { readonly clock: Clock }, settings: S3Sett
     });
     const status = answer.statusCode!;
     if (status >= 200 && status < 300) return { headers: answer.headers, body: answer, attempts };
-    throw new S3Error(status, await readText(answer), attempts);
+    throw new S3Error(status, await readLimited(answer, MAX_TEXT), attempts);
   };
   const send = async (call: S3Call): Promise<S3Answer> => {
     for (let attempt = 1; ; attempt++) {
@@ -65,7 +65,7 @@ export function createS3Client(deps: { readonly clock: Clock }, settings: S3Sett
     send,
     async sendForText(call) {
       const { headers, body, attempts } = await send(call);
-      const text = await readText(body).catch((error: unknown) => {
+      const text = await readLimited(body, MAX_TEXT).catch((error: unknown) => {
         call.signal?.throwIfAborted();
         throw asUnavailable(error, settings.url);
       });
@@ -130,15 +130,4 @@ function request(
     });
     outgoing.end(body);
   });
-}
-
-async function readText(answer: IncomingMessage): Promise<string> {
-  const chunks: Buffer[] = [];
-  let size = 0;
-  for await (const chunk of answer as AsyncIterable<Buffer>) {
-    size += chunk.length;
-    if (size > MAX_TEXT) throw new Error(`an answer of more than ${MAX_TEXT} bytes`);
-    chunks.push(chunk);
-  }
-  return Buffer.concat(chunks).toString("utf8");
 }

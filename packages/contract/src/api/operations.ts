@@ -1,7 +1,9 @@
 import type { z } from "zod";
 import type { ErrorCode } from "../errors.ts";
 import type { Permission } from "../identity.ts";
+import { EVENT_OPERATIONS } from "./event-operations.ts";
 import * as s from "./schemas.ts";
+import { TASK_OPERATIONS } from "./task-operations.ts";
 
 /** What a call may send. `source` is multipart: `manifest` (text) and `source` (tar.gz or zip). */
 export type RequestBody =
@@ -25,7 +27,7 @@ export interface Operation {
   /** The last parameter takes the rest of the path, slashes included. */
   readonly rest?: boolean;
   readonly summary: string;
-  readonly tag: "functions" | "revisions" | "triggers" | "secrets" | "platform";
+  readonly tag: "functions" | "tasks" | "revisions" | "triggers" | "secrets" | "platform";
   /** Who may call; `signature`: whoever holds a URL that the platform signed. There is no route without a decision. */
   readonly permission: Permission | "public" | "signature";
   readonly query: z.ZodType;
@@ -73,6 +75,30 @@ export const OPERATIONS = [
       "gpu_unavailable",
       "missing_secret",
       "storage_full",
+    ],
+  },
+  {
+    id: "checkFunction",
+    method: "POST",
+    path: "/v1/check",
+    summary: "Say what a deploy would do, and what would be refused; nothing is stored or built",
+    tag: "functions",
+    permission: "functions:deploy",
+    query: s.checkQuerySchema,
+    request: { kind: "source" },
+    status: 200,
+    response: json(s.deployCheckSchema),
+    errors: [
+      "bad_request",
+      "invalid_manifest",
+      "invalid_source",
+      "route_conflict",
+      "payload_too_large",
+      "unsupported",
+      "gpu_unavailable",
+      "missing_secret",
+      "cluster_refused",
+      "cluster_unavailable",
     ],
   },
   {
@@ -171,6 +197,7 @@ export const OPERATIONS = [
       "timeout",
     ],
   },
+  ...TASK_OPERATIONS,
   {
     id: "getLogs",
     method: "GET",
@@ -208,30 +235,7 @@ export const OPERATIONS = [
     response: json(s.trafficAnswerSchema),
     errors: ["bad_request", "not_found", "not_ready", "no_other_revision"],
   },
-  {
-    id: "listTriggers",
-    method: "GET",
-    path: "/v1/triggers",
-    summary: "List the triggers of the organisation",
-    tag: "triggers",
-    permission: "functions:read",
-    query: s.pageQuerySchema,
-    status: 200,
-    response: json(s.triggerListSchema),
-    errors: ["bad_request"],
-  },
-  {
-    id: "getTrigger",
-    method: "GET",
-    path: "/v1/triggers/{id}",
-    summary: "Show a trigger: source, function, state",
-    tag: "triggers",
-    permission: "functions:read",
-    query: s.emptyQuerySchema,
-    status: 200,
-    response: json(s.triggerSchema),
-    errors: ["not_found"],
-  },
+  ...EVENT_OPERATIONS,
   {
     id: "listSecrets",
     method: "GET",

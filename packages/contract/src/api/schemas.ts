@@ -1,11 +1,8 @@
-import { z } from "zod";
-import { errorTable, type ErrorCode } from "../errors.ts";
-import { LOG_LEVELS } from "../logs.ts";
-
 /** JSON shapes of :8060. Times are RFC 3339 UTC, durations milliseconds, sizes bytes. */
-const time = z.iso.datetime();
-const count = z.int().nonnegative();
-const errorCode = z.enum(Object.keys(errorTable) as [ErrorCode, ...ErrorCode[]]);
+import { z } from "zod";
+import { LOG_LEVELS } from "../logs.ts";
+import { triggerSchema } from "./event-schemas.ts";
+import { count, errorCode, flag, page, paginationSchema, time } from "./shared-schemas.ts";
 
 const errorDetail = z.object({
   path: z.string().optional(),
@@ -111,24 +108,6 @@ export const revisionDetailSchema = revisionSchema
   })
   .meta({ id: "RevisionDetail" });
 
-export const triggerSchema = z
-  .object({
-    id: z.string().meta({ examples: ["trg_01HQ3X7K8M2N4P5R6S7T8U9V0W"] }),
-    function: z.string(),
-    type: z.string(),
-    source: z.string().meta({ description: "Path, subject, topic or schedule." }),
-    state: z.enum(["active", "paused", "blocked", "deleting"]),
-    reason: z.string().optional(),
-    url: z.string().optional(),
-    spec: z.record(z.string(), z.unknown()),
-    last_error: z.string().optional(),
-    last_fired_at: time.optional(),
-    next_fire_at: time.optional(),
-    created_at: time,
-    updated_at: time,
-  })
-  .meta({ id: "Trigger" });
-
 const functionFields = {
   name: z.string(),
   org: z.string(),
@@ -158,17 +137,6 @@ export const functionDetailSchema = z
   })
   .meta({ id: "FunctionDetail" });
 
-const paginationSchema = z
-  .object({
-    page: z.int().positive(),
-    pageSize: z.int().positive(),
-    total: count,
-    totalPages: count,
-    hasNext: z.boolean(),
-    hasPrev: z.boolean(),
-  })
-  .meta({ id: "Pagination" });
-
 export const functionListSchema = z.object({
   functions: z.array(functionSchema),
   pagination: paginationSchema,
@@ -177,8 +145,6 @@ export const revisionListSchema = z.object({
   revisions: z.array(revisionSchema),
   pagination: paginationSchema,
 });
-export const triggerListSchema = z.object({ triggers: z.array(triggerSchema), pagination: paginationSchema });
-
 export const deployAnswerSchema = z
   .object({
     function: functionSchema,
@@ -189,6 +155,23 @@ export const deployAnswerSchema = z
     warnings: z.array(z.string()),
   })
   .meta({ id: "DeployAnswer" });
+
+export const deployCheckSchema = z
+  .object({
+    function: z.string(),
+    ok: z.boolean().meta({ description: "Nothing would be refused." }),
+    created: z.boolean().meta({ description: "True where the function would be new." }),
+    new_revision: z.boolean().meta({ description: "False where the content equals the current revision." }),
+    revision: z.string().meta({ description: "The revision that would be made, or that is current." }),
+    changed: z.array(z.string()).meta({ description: "What would apply at once, without a new revision." }),
+    traffic_mode: z.enum(["latest", "split"]),
+    traffic: z.array(trafficTargetSchema).meta({ description: "The shares once that revision is ready." }),
+    warnings: z.array(z.string()),
+    problems: z
+      .array(z.object({ code: errorCode, message: z.string(), next: z.string().optional() }))
+      .meta({ description: "What the engine would refuse, in its own words." }),
+  })
+  .meta({ id: "DeployCheck" });
 
 const revisionReference = z.union([z.int().positive(), z.string().min(1)]);
 
@@ -285,12 +268,6 @@ export const secretListSchema = z.object({
 });
 export const secretValueSchema = z.strictObject({ value: z.string().min(1).max(65_536) });
 
-const page = {
-  page: z.coerce.number().int().min(1).max(1_000_000).default(1),
-  pageSize: z.coerce.number().int().min(1).max(100).default(20),
-};
-const flag = z.enum(["true", "false"]).transform((text) => text === "true");
-
 export const pageQuerySchema = z.strictObject(page);
 export const functionListQuerySchema = z.strictObject({
   ...page,
@@ -302,6 +279,7 @@ export const deployQuerySchema = z.strictObject({
   update: flag.optional().meta({ description: "POST only: update the function where it exists." }),
   no_traffic: flag.optional().meta({ description: "The new revision gets no traffic until it is routed." }),
 });
+export const checkQuerySchema = deployQuerySchema.omit({ update: true });
 export const waitQuerySchema = z.strictObject({
   wait: z.string().optional().meta({
     description: "A duration of at most 60s: answer when the revision is ready or failed, or then.",
@@ -333,8 +311,8 @@ export type FunctionJson = z.infer<typeof functionSchema>;
 export type FunctionDetailJson = z.infer<typeof functionDetailSchema>;
 export type RevisionJson = z.infer<typeof revisionSchema>;
 export type RevisionDetailJson = z.infer<typeof revisionDetailSchema>;
-export type TriggerJson = z.infer<typeof triggerSchema>;
 export type DeployAnswerJson = z.infer<typeof deployAnswerSchema>;
+export type DeployCheckJson = z.infer<typeof deployCheckSchema>;
 export type TrafficRequest = z.infer<typeof trafficRequestSchema>;
 export type TrafficJson = z.infer<typeof trafficAnswerSchema>;
 export type LogEntryJson = z.infer<typeof logEntrySchema>;

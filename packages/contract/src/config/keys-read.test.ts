@@ -19,8 +19,13 @@ const code = ["cli", "control-plane", "invoke-proxy", "packages"]
   .flatMap((folder) => sources(path.join(ROOT, folder)))
   .map((text) => text.replaceAll(/\/\*[\s\S]*?\*\/|\/\/.*$/gm, ""));
 
-/** Others have options and limits of the same names; only who takes the contract's Config reads a key of it. */
-const readers = code.filter((text) => /\bConfig\b[^;]*from "@hanzo-fn\/contract"/.test(text));
+/**
+ * Others have options and limits of the same names; only who takes the contract's Config, alone or among the
+ * parts of `serve`, reads a key of it.
+ */
+const readers = code.filter((text) =>
+  /\bConfig\b[^;]*from "@hanzo-fn\/contract"|\bParts\b[^;]*from "\.\/parts\.ts"/.test(text),
+);
 
 /**
  * `config.limits.queueDepth`, `limits.queueDepth`, or `const { queueDepth } = config.limits`; a section that is

@@ -1,12 +1,10 @@
 import { bytes, choice, duration, flag, integer } from "../document/leaves.ts";
 import { later } from "./field.ts";
-import { anything, many, words } from "./leaves.ts";
+import { many, words } from "./leaves.ts";
 
-/** Keys of the runtimes' images, which the local engine does not use. */
-export function LATER_RUNTIME(image: string, gpuImage?: string) {
-  const description = "Base image on Kubernetes.";
+/** Keys of the runtimes' images that this release does not read. */
+export function LATER_RUNTIME(gpuImage?: string) {
   return {
-    image: later(() => words(512), { fallback: image, printed: [image], description }),
     gpu_image: later(() => words(512), {
       fallback: gpuImage,
       printed: gpuImage === undefined ? [] : [gpuImage],
@@ -17,11 +15,6 @@ export function LATER_RUNTIME(image: string, gpuImage?: string) {
 
 /** Keys of triggers that this release does not serve. */
 export const LATER_TRIGGERS = {
-  group_prefix: later(() => words(64), {
-    fallback: "fn-",
-    printed: ["fn-"],
-    description: "Prefix of consumer groups.",
-  }),
   cron: {
     store: later(() => choice(["database"]), {
       fallback: "database",
@@ -29,16 +22,6 @@ export const LATER_TRIGGERS = {
       description: "Where cron state is kept.",
     }),
   },
-} as const;
-
-/** Keys of images that this release does not read. */
-export const LATER_IMAGES = {
-  base_digests: later(anything, { fallback: {}, description: "Pinned digests of base images." }),
-  signing_keys: later(() => many(() => words(4096)), {
-    fallback: [],
-    list: true,
-    description: "Keys that base images must be signed with.",
-  }),
 } as const;
 
 /** Keys that HIP-60 or a later release of this platform gives a meaning. */
@@ -91,12 +74,6 @@ export const LATER = {
       fallback: "7d",
       printed: ["7d"],
       description: "Oldest usable checkpoint.",
-    }),
-  },
-  events: {
-    task_retention: later(() => duration(), {
-      fallback: "24h",
-      description: "How long the outcome of an asynchronous call is kept.",
     }),
   },
   ingress: {

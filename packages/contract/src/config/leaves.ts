@@ -108,7 +108,11 @@ export function labels(): Leaf<Readonly<Record<string, string>>> {
   });
 }
 
-/** Any plain data; used by keys of later releases that only compare with what HIP-60 prints. */
-export function anything(): Leaf<unknown> {
-  return leaf<unknown>({ json: {}, parse: (value) => value });
+/** The digest of an image's manifest. */
+export function digest(): Leaf<string> {
+  return text({
+    pattern: /^sha256:[0-9a-f]{64}$/,
+    rule: "must be sha256: and 64 hexadecimal digits",
+    max: 71,
+  });
 }

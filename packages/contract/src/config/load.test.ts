@@ -153,7 +153,11 @@ database: {url: mysql://x}
   });
 
   it.each([
-    ["engine: knative", "engine: this build has only the local engine"],
+    ["engine: knative", "images.registry: is required with engine knative: function images are pushed there"],
+    [
+      "engine: knative\nimages: {registry: r.example}\nserver: {invoke_port: 0}",
+      "server.invoke_port: must be a port with engine knative: the cluster is told where the proxy listens",
+    ],
     ["planes: [events]", "planes: this build does not serve the plane events"],
     ["planes: []", "planes: needs at least 1 entry"],
     ["server: {api_port: 8061}", "server.invoke_port: must differ from api_port, which is 8061 too"],
@@ -271,10 +275,8 @@ describe("keys of later releases", () => {
   it.each([
     "gpu_pool: {size: 5}",
     "layer: {port: 9999}",
-    "triggers: {kafka: {group_prefix: other-}}",
     "snapshots: {max_age: 1d}",
-    "runtimes: {python: {image: other}}",
-    "events: {task_retention: 1h}",
+    "runtimes: {python: {gpu_image: other}}",
   ])("refuse `%s`", (text) => {
     expect(load({ text }).problems.map((item) => item.rule)).toEqual([
       "belongs to a later release: only its default is accepted",
@@ -287,16 +289,16 @@ describe("keys of later releases", () => {
 });
 
 describe("keys of the engine `knative`", () => {
-  it("are checked, typed, and warned of as long as no build has that engine", () => {
+  it("are checked, typed, and warned of where the local engine is chosen", () => {
     const text = "knative: {namespace: fns, egress: {ports: [443]}, gpu: {node_selector: {pool: gpu}}}";
     const { config, problems: none, warnings } = load({ text });
     expect(none).toEqual([]);
     expect(config.knative).toMatchObject({ namespace: "fns", egress: { ports: [443] } });
     expect(config.knative.gpu.nodeSelector).toEqual({ pool: "gpu" });
     expect(warnings.map(({ path, rule }) => `${path}: ${rule}`)).toEqual([
-      "knative.namespace: has no effect in this release",
-      "knative.egress.ports: has no effect in this release",
-      "knative.gpu.node_selector: has no effect in this release",
+      "knative.namespace: has no effect with the local engine",
+      "knative.egress.ports: has no effect with the local engine",
+      "knative.gpu.node_selector: has no effect with the local engine",
     ]);
   });
 
@@ -308,6 +310,30 @@ describe("keys of the engine `knative`", () => {
     };
     const { knative } = good({ env });
     expect([knative.egress.ports, knative.kubeconfig, knative.cpuLimit]).toEqual([[443, 8443], "/k", 0]);
+  });
+
+  it("name the images that functions stand on, and whom they are trusted from", () => {
+    const digest = `sha256:${"0".repeat(64)}`;
+    const images = `{registry: "r.local/fns", base_digests: {go: "${digest}"}, signing_keys: [/a.pub]}`;
+    const text = `images: ${images}\nruntimes: {go: {image: "r.local/go:1"}}`;
+    const { config, problems: none, warnings } = load({ text });
+    expect(none).toEqual([]);
+    expect(config.images).toEqual({
+      ...{ registry: "r.local/fns", signingKeys: ["/a.pub"] },
+      baseDigests: { go: digest },
+    });
+    expect([config.runtimes.go.image, config.runtimes.rust.image]).toEqual(["r.local/go:1", undefined]);
+    expect(warnings.map(({ path }) => path)).toEqual([
+      "images.registry",
+      "images.base_digests.go",
+      "images.signing_keys",
+      "runtimes.go.image",
+    ]);
+    const wrong = "images: {base_digests: {go: latest, java: x}}";
+    expect(problems({ text: wrong })).toEqual([
+      "images.base_digests.go: must be sha256: and 64 hexadecimal digits",
+      "images.base_digests.java: is not a known key",
+    ]);
   });
 
   it.each([

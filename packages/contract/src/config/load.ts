@@ -11,6 +11,7 @@ import {
   type LaterField,
   type Section,
 } from "./field.ts";
+import { chosenEngine } from "./engine.ts";
 import { configKeys, ownVariable, type ConfigKey } from "./registry.ts";
 import { configRules } from "./rules.ts";
 import { SECTIONS, type Config } from "./sections.ts";
@@ -35,8 +36,10 @@ export interface LoadedConfig {
 
 const MAX_CONFIG_BYTES = 1_048_576;
 
-/** Sections of the engine `knative`, which `serve` does not start yet: checked, and without effect. */
-const DORMANT: ReadonlySet<string> = new Set(["knative", "images"]);
+/** Keys that the local engine does not read: checked, and without effect there. */
+function isOfKnative([section, , key]: readonly string[]): boolean {
+  return section === "knative" || section === "images" || (section === "runtimes" && key === "image");
+}
 
 type Origin = "flag" | "own" | "env" | "file" | "default";
 
@@ -59,6 +62,8 @@ function hasEffect(section: Section): boolean {
 
 class Loader {
   readonly warnings: ErrorDetail[] = [];
+  /** Warnings that hold where the local engine is chosen. */
+  readonly ofKnative: ErrorDetail[] = [];
   readonly problems: ErrorDetail[] = [];
   readonly #document: SourceDocument | undefined;
   readonly #sources: ConfigSources;
@@ -100,8 +105,8 @@ class Loader {
     const given = this.#given(entry, path);
     if (given !== undefined) {
       const checked = this.#check(entry, path, given);
-      if (checked !== undefined && given.origin === "file" && DORMANT.has(path[0] ?? "")) {
-        this.#report(this.warnings, entry, path, given, { rule: "has no effect in this release" });
+      if (checked !== undefined && given.origin === "file" && isOfKnative(path)) {
+        this.#report(this.ofKnative, entry, path, given, { rule: "has no effect with the local engine" });
       }
       if (checked !== undefined) return checked.value;
     }
@@ -293,10 +298,18 @@ export function loadConfig(sources: ConfigSources): LoadedConfig {
   }
   loader.unknownFlags(configKeys());
   const config = loader.section(sections, []) as unknown as Config;
+  const ofKnative =
+    chosenEngine({ engine: config.engine, registry: config.images.registry }, sources.env) === "local"
+      ? loader.ofKnative
+      : [];
   const broken = configRules(config).map((problem): ErrorDetail => {
     if (document !== undefined) return detail(document, problem);
     const { rule, suggestion } = problem;
     return { path: problem.path.join("."), rule, ...(suggestion === undefined ? {} : { suggestion }) };
   });
-  return { config, warnings: inOrder(loader.warnings), problems: inOrder([...loader.problems, ...broken]) };
+  return {
+    config,
+    warnings: inOrder([...loader.warnings, ...ofKnative]),
+    problems: inOrder([...loader.problems, ...broken]),
+  };
 }

@@ -4,17 +4,24 @@ import type { Config } from "./sections.ts";
 
 function notServed(config: Config): Problem[] {
   const problems: Problem[] = [];
-  if (config.engine === "knative") {
-    problems.push({
-      path: ["engine"],
-      rule: "this build has only the local engine",
-      suggestion: "write local or auto",
-    });
-  }
   for (const plane of config.planes) {
     if (plane === "api" || plane === "proxy") continue;
     const rule = `this build does not serve the plane ${plane}`;
     problems.push({ path: ["planes"], rule, suggestion: "use api and proxy" });
+  }
+  return problems;
+}
+
+function knative({ engine, images, server }: Config): Problem[] {
+  if (engine !== "knative") return [];
+  const problems: Problem[] = [];
+  if (images.registry === undefined) {
+    const rule = "is required with engine knative: function images are pushed there";
+    problems.push({ path: ["images", "registry"], rule, suggestion: "write host[:port][/path]" });
+  }
+  if (server.invokePort === 0) {
+    const rule = "must be a port with engine knative: the cluster is told where the proxy listens";
+    problems.push({ path: ["server", "invoke_port"], rule });
   }
   return problems;
 }
@@ -68,6 +75,7 @@ export function configRules(config: Config): Problem[] {
   const { panicWindowMs, stableWindowMs } = config.local;
   const problems = [
     ...notServed(config),
+    ...knative(config),
     ...kms(config),
     ...kafka(config),
     ...timeouts(config),

@@ -10,8 +10,10 @@ import {
   type DefaultContext,
   type Output,
 } from "./field.ts";
+import { EVENTS } from "./events.ts";
 import { KNATIVE } from "./knative.ts";
-import { LATER, LATER_IMAGES, LATER_RUNTIME } from "./later.ts";
+import { IMAGES } from "./images.ts";
+import { LATER, LATER_RUNTIME } from "./later.ts";
 import { databaseUrl, fraction, hidden, many, roles, url, words } from "./leaves.ts";
 import { SERVICES } from "./services.ts";
 
@@ -34,7 +36,10 @@ function host({ configured }: DefaultContext): string {
 
 function runtime(name: string, image: string, gpuImage?: string) {
   return {
-    ...LATER_RUNTIME(image, gpuImage),
+    image: optional(() => words(512), {
+      description: `Image that ${name} functions stand on in a cluster, \`host/repository:tag\`. Default: \`${image}\` below \`images.registry\`.`,
+    }),
+    ...LATER_RUNTIME(gpuImage),
     default_timeout: milliseconds(wait(900_000), {
       fallback: "60s",
       description: `Timeout of ${name} functions that name none.`,
@@ -51,7 +56,7 @@ export const SECTIONS = {
   engine: field(() => choice(["auto", "local", "knative"]), {
     fallback: "auto",
     description:
-      "What runs functions: `local` processes, or `knative` (a later release); `auto` takes the one there is.",
+      "What runs functions: `local` processes, or `knative`, a cluster; `auto` takes the cluster where the platform runs in a pod and `images.registry` is set.",
   }),
   planes: listOf(() => many(() => choice(["api", "proxy", "events", "layer"]), 1), {
     fallback: ["api", "proxy"],
@@ -281,10 +286,10 @@ export const SECTIONS = {
     }),
   },
   runtimes: {
-    python: runtime("Python", "ghcr.io/hanzoai/fn-python:3.12", "ghcr.io/hanzoai/fn-python:3.12-cuda"),
-    go: runtime("Go", "ghcr.io/hanzoai/fn-go:1.22"),
-    rust: runtime("Rust", "ghcr.io/hanzoai/fn-rust:1.77", "ghcr.io/hanzoai/fn-rust:1.77-cuda"),
-    typescript: runtime("TypeScript", "ghcr.io/hanzoai/fn-typescript:22"),
+    python: runtime("Python", "fn-python:3.12", "ghcr.io/hanzoai/fn-python:3.12-cuda"),
+    go: runtime("Go", "fn-go:1.22"),
+    rust: runtime("Rust", "fn-rust:1.77", "ghcr.io/hanzoai/fn-rust:1.77-cuda"),
+    typescript: runtime("TypeScript", "fn-typescript:22"),
   },
   observability: {
     log_level: field(() => choice(LOG_LEVELS), {
@@ -308,13 +313,9 @@ export const SECTIONS = {
     environment: field(() => words(64), { fallback: "development", description: "`env` of every log line." }),
   },
   ...SERVICES,
+  events: EVENTS,
   knative: KNATIVE,
-  images: {
-    registry: optional(() => words(512), {
-      description: "Registry that function images are pushed to, as `host[:port][/path]`.",
-    }),
-    ...LATER_IMAGES,
-  },
+  images: IMAGES,
   ...LATER,
 } as const;
 

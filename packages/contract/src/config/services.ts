@@ -38,7 +38,7 @@ export const SERVICES = {
     }),
     source_bucket: optional(() => words(63), {
       description:
-        "S3 bucket of source archives, which holds nothing else; without it they are files in the data directory.",
+        "S3 bucket of source archives and of long bodies of asynchronous calls, which holds nothing else; without it they are files in the data directory.",
     }),
     access_key: optional(() => words(256), {
       env: ["OBJECT_STORAGE_ACCESS_KEY", "AWS_ACCESS_KEY_ID", "MINIO_ROOT_USER"],
@@ -55,10 +55,27 @@ export const SERVICES = {
     }),
   },
   triggers: {
+    operator_orgs: listOf(() => many(() => words(64)), {
+      fallback: [],
+      env: ["TRIGGERS_OPERATOR_ORGS"],
+      description:
+        "Organisations whose stream and inference triggers get the events of all organisations; those of others get their own.",
+    }),
     nats: {
       url: secret(() => serverUrl(["nats", "tls", "ws", "wss"]), {
         env: ["NATS_URL"],
-        description: "NATS server of `ctx.publish` to subjects that begin with `mq.`.",
+        description:
+          "NATS server of mq triggers and of publications to subjects that begin with `mq.`; without it the platform's database keeps them.",
+      }),
+      stream: field(() => words(255), {
+        fallback: "HANZO_MQ",
+        env: ["NATS_STREAM"],
+        description: "JetStream stream of mq triggers (HIP-55).",
+      }),
+      create_stream: field(flag, {
+        fallback: false,
+        env: ["NATS_CREATE_STREAM"],
+        description: "Whether that stream is made where it is missing; else a deploy says so.",
       }),
       credentials: {
         user: optional(() => words(256), { description: "NATS user." }),
@@ -69,7 +86,8 @@ export const SERVICES = {
       brokers: listOf(() => many(() => words(512)), {
         fallback: [],
         env: ["KAFKA_BROKERS"],
-        description: "Kafka brokers of `ctx.publish` to topics.",
+        description:
+          "Kafka brokers of stream triggers and of publications to topics; without them the platform's database keeps these.",
       }),
       tls: field(flag, {
         fallback: false,
@@ -83,7 +101,11 @@ export const SERVICES = {
         }),
         password: secret(hidden, { env: ["KAFKA_SASL_PASSWORD"], description: "Kafka password." }),
       },
-      group_prefix: LATER_TRIGGERS.group_prefix,
+      group_prefix: field(() => words(64), {
+        fallback: "fn-",
+        env: ["KAFKA_GROUP_PREFIX"],
+        description: "Prefix of consumer groups that have no name in the manifest.",
+      }),
     },
     cron: LATER_TRIGGERS.cron,
   },

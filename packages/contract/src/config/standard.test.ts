@@ -36,8 +36,10 @@ describe("the configuration that HIP-60 prints", () => {
     const { config } = loadConfig({ text, env: compose });
     expect(config.database.url?.reveal()).toBe(compose.DATABASE_URL);
     expect(config.database.maxConnections).toBe(20);
-    expect(config.runtimes.typescript).toEqual({ defaultTimeoutMs: 30_000, maxTimeoutMs: 300_000 });
-    expect(config.runtimes.python).toEqual({ defaultTimeoutMs: 60_000, maxTimeoutMs: 900_000 });
+    expect(config.runtimes.typescript).toEqual({
+      ...{ image: "ghcr.io/hanzoai/fn-typescript:22", defaultTimeoutMs: 30_000, maxTimeoutMs: 300_000 },
+    });
+    expect(config.runtimes.python).toMatchObject({ defaultTimeoutMs: 60_000, maxTimeoutMs: 900_000 });
     expect(config.observability).toMatchObject({
       logLevel: "info",
       traceSampling: 0.1,
@@ -53,7 +55,8 @@ describe("the configuration that HIP-60 prints", () => {
       .filter((key) => /^(triggers|gpu_pool|snapshots|runtimes|storage\.url)/.test(key.path))
       .map((key) => key.path)
       .filter((path) => !/^runtimes\.(go|typescript)\.gpu_image$/.test(path));
-    expect(warned).toEqual([...printed, "knative.domain", "knative.namespace"].sort());
+    const images = ["python", "go", "rust", "typescript"].map((name) => `runtimes.${name}.image`);
+    expect(warned).toEqual([...printed, ...images, "knative.domain", "knative.namespace"].sort());
   });
 
   it("has neither a GPU pool nor snapshots without a file", () => {

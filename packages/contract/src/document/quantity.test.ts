@@ -1,6 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { formatBytes } from "./quantity.ts";
-import { parseCpu, parseQuantity } from "./quantity.ts";
+import { formatBytes, parseCpu, parseQuantity } from "./quantity.ts";
 
 describe("quantities", () => {
   it.each([

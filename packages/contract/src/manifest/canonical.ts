@@ -1,12 +1,8 @@
 import { formatDuration } from "../duration.ts";
 import { yaml } from "../document/lazy.ts";
-import { formatBytes } from "../document/quantity.ts";
+import { formatBytes, formatCpu } from "../document/quantity.ts";
 import { TRIGGER_KINDS } from "./triggers/index.ts";
 import type { Manifest } from "./types.ts";
-
-function formatCpu(millis: number): string {
-  return millis % 1000 === 0 ? String(millis / 1000) : `${millis}m`;
-}
 
 /** The manifest as `function.yaml` would say it, every default written out. Parsing it again gives the same manifest. */
 export function toCanonicalJson(manifest: Manifest): Record<string, unknown> {
@@ -36,6 +32,7 @@ export function toCanonicalJson(manifest: Manifest): Record<string, unknown> {
     ...(manifest.network.egress.length === 0 ? {} : { network: manifest.network }),
     ...(manifest.edge === undefined ? {} : { edge: manifest.edge }),
     ...(manifest.onSuccess === undefined ? {} : { on_success: manifest.onSuccess }),
+    ...(manifest.onFailure === undefined ? {} : { on_failure: manifest.onFailure }),
   };
 }
 

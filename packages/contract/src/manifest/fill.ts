@@ -46,5 +46,6 @@ export function fillManifest(fields: ManifestFields, options: RuleOptions): Mani
     network: fields.network ?? { egress: [] },
     ...(fields.edge === undefined ? {} : { edge: fields.edge }),
     ...(fields.on_success === undefined ? {} : { onSuccess: fields.on_success }),
+    ...(fields.on_failure === undefined ? {} : { onFailure: fields.on_failure }),
   };
 }

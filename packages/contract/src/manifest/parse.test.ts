@@ -156,29 +156,25 @@ triggers:
   });
 
   it("names what cannot be served among the mistakes", () => {
-    const error = refused(`${VALID}    auth: maybe\n  - type: cron\n    schedule: "@daily"\n`);
+    const error = refused(`${VALID}    auth: maybe\nedge: {enabled: true}\n`);
     expect(error.code).toBe("invalid_manifest");
     expect(error.details?.map((item) => [item.path, item.error])).toEqual([
       ["triggers[0].auth", undefined],
-      ["triggers[1].type", "unsupported"],
+      ["edge", "unsupported"],
     ]);
   });
 });
 
 describe("what this build cannot serve", () => {
-  it.each([
-    ["an mq trigger", `${HEAD}\ntriggers: [{type: mq, source: mq.a.b}]`, "triggers[0].type", 5],
-    ["a stream trigger", `${HEAD}\ntriggers: [{type: stream, topic: t}]`, "triggers[0].type", 5],
-    ["a cron trigger", `${HEAD}\ntriggers: [{type: cron, schedule: "@daily"}]`, "triggers[0].type", 5],
-    ["an inference trigger", `${HEAD}\ntriggers: [{type: inference}]`, "triggers[0].type", 5],
-    ["edge", `${VALID}edge: {enabled: true}`, "edge", 8],
-    ["on_success", `${VALID}on_success: mq.a.b`, "on_success", 8],
-  ])("refuses %s with 422 unsupported, field and reason", (_, text, path, line) => {
-    const error = refused(text);
-    expect([error.code, error.status]).toEqual(["unsupported", 422]);
-    expect(error.details).toMatchObject([{ path, line, error: "unsupported" }]);
-    expect(error.details?.[0]?.rule).toContain("this build does not");
-  });
+  it.each([["edge", `${VALID}edge: {enabled: true}`, "edge", 8]])(
+    "refuses %s with 422 unsupported, field and reason",
+    (_, text, path, line) => {
+      const error = refused(text);
+      expect([error.code, error.status]).toEqual(["unsupported", 422]);
+      expect(error.details).toMatchObject([{ path, line, error: "unsupported" }]);
+      expect(error.details?.[0]?.rule).toContain("this build does not");
+    },
+  );
 
   it("refuses a runtime that the platform lacks with 422 unsupported and the reason", () => {
     const text = VALID.replace("typescript", "go").replace("handler.webhook", "Classify");
@@ -198,7 +194,8 @@ describe("what this build cannot serve", () => {
   });
 
   it("prefers unsupported where both hold", () => {
-    expect(refused(`${VALID}resources: {gpu: 1}\non_success: mq.a.b`).code).toBe("unsupported");
+    const options = { unavailable: { typescript: "Node is not installed" } };
+    expect(refused(`${VALID}resources: {gpu: 1}`, options).code).toBe("unsupported");
   });
 
   it("accepts edge that is switched off", () => {
@@ -361,6 +358,7 @@ describe("environment, secrets and network", () => {
     ["network: {egress: ['https://a.example', 'https://a.example']}", "is listed twice"],
     ["network: {ingress: []}", "is not a known field"],
     ["edge: {enabled: true, regions: []}", "needs at least 1 entry"],
+    ["on_failure: mq.>", "must be an MQ subject `mq.<domain>.<entity>`, lower case, without wildcards"],
     ["on_success: mq.a.*", "must be an MQ subject `mq.<domain>.<entity>`, lower case, without wildcards"],
   ])("refuses `%s`", (extra, rule) => {
     expect(problems(extra).map((problem) => problem.slice(problem.indexOf(": ") + 2))).toContain(rule);

@@ -1,11 +1,6 @@
 import type { Problem } from "../document/issues.ts";
-import { isTriggerType, TRIGGER_KINDS } from "./triggers/index.ts";
 import { runtimeName } from "./rules.ts";
 import type { RuntimeName } from "./types.ts";
-
-const servedTypes = Object.values(TRIGGER_KINDS)
-  .filter((kind) => kind.served)
-  .map((kind) => kind.type);
 
 export interface RefusalOptions {
   /** True where the platform has a GPU pool. */
@@ -42,32 +37,11 @@ export function refusals(value: unknown, options: RefusalOptions): Problem[] {
       error: "gpu_unavailable",
     });
   }
-  const triggers = Array.isArray(manifest["triggers"]) ? (manifest["triggers"] as unknown[]) : [];
-  for (const [index, trigger] of triggers.entries()) {
-    const type = (trigger as { type?: unknown } | null)?.type;
-    if (!isTriggerType(type) || TRIGGER_KINDS[type].served) continue;
-    problems.push({
-      path: ["triggers", index, "type"],
-      rule: `this build does not serve triggers of type ${type}`,
-      suggestion: `use ${servedTypes.join(", ")}`,
-      error: "unsupported",
-    });
-  }
   if ((manifest["edge"] as { enabled?: unknown } | null | undefined)?.enabled === true) {
     problems.push({
       path: ["edge"],
       rule: "this build does not deploy to the Edge",
       suggestion: "remove edge",
-      error: "unsupported",
-      key: true,
-    });
-  }
-  if (manifest["on_success"] !== undefined) {
-    const rule = "this build does not publish answers";
-    problems.push({
-      path: ["on_success"],
-      rule,
-      suggestion: "remove on_success",
       error: "unsupported",
       key: true,
     });

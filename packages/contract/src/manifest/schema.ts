@@ -197,8 +197,13 @@ export const manifestSchema = once(() => {
     edge: described(edge(), "Edge deployment.", "see `edge.enabled`").optional(),
     on_success: described(
       mqSubject(false),
-      "MQ subject that the answer of a successful invocation is published to.",
+      "MQ subject that the answer is published to when an event, or an asynchronous call, has succeeded.",
       "HIP-60, Phase 5: function composition, without a field",
+    ).optional(),
+    on_failure: described(
+      mqSubject(false),
+      "MQ subject that is told of an event, or an asynchronous call, that was given up, with the reason.",
+      "beside `on_success`",
     ).optional(),
   });
 });

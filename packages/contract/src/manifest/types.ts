@@ -1,4 +1,5 @@
 import type { Cors, RateLimit, RouteAuth } from "../routes.ts";
+import type { EventFilter } from "./triggers/event-filter.ts";
 
 /** HIP-60, Manifest Fields. */
 export const RUNTIMES = ["python", "go", "rust", "typescript"] as const;
@@ -92,6 +93,7 @@ export interface InferenceTrigger extends Delivery {
   readonly models?: readonly string[] | undefined;
   readonly eventTypes?: readonly ("completed" | "failed")[] | undefined;
   readonly minTokens?: number | undefined;
+  readonly filter?: EventFilter | undefined;
 }
 
 export interface CronTrigger {
@@ -125,5 +127,8 @@ export interface Manifest {
   readonly secrets: readonly SecretReference[];
   readonly network: { readonly egress: readonly string[] };
   readonly edge?: { readonly enabled: boolean; readonly regions: readonly string[] } | undefined;
+  /** Where answers of events and asynchronous calls go. */
   readonly onSuccess?: string | undefined;
+  /** What is told of those that were given up. */
+  readonly onFailure?: string | undefined;
 }

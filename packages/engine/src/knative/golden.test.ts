@@ -2,6 +2,7 @@ import { readFileSync, writeFileSync } from "node:fs";
 import { Secret } from "@hanzo-fn/contract";
 import { describe, expect, it } from "vitest";
 import { gatewayResources } from "./gateway.ts";
+import { ingressResources } from "./ingress/resources.ts";
 import type { Applied } from "./kube.ts";
 import { organisationResources } from "./namespace.ts";
 import { resources } from "./resources.ts";
@@ -27,6 +28,7 @@ const SCENARIOS: Readonly<Record<string, () => Applied[]>> = {
   "organisation-with-budget": () =>
     organisationResources("acme", FULL, new Secret('{"auths":{"registry.example:5000":{"auth":"dTpw"}}}')),
   gateway: () => gatewayResources(FULL),
+  ingress: () => ingressResources(FULL),
 };
 
 function file(name: string): URL {
@@ -59,6 +61,7 @@ function* everything(): Generator<Applied[]> {
     yield organisationResources("acme", settings, new Secret("{}"));
     yield organisationResources("acme", settings);
     yield gatewayResources(settings);
+    yield ingressResources(settings);
     for (let bits = 0; bits < 2 ** 7; bits++) {
       const has = (bit: number): boolean => (bits & (2 ** bit)) !== 0;
       const wish = {

@@ -27,6 +27,7 @@ export interface OwnerReference {
 export const MANAGERS = {
   deploy: "hanzo-functions/deploy",
   traffic: "hanzo-functions/traffic",
+  ingress: "hanzo-functions/ingress",
 } as const;
 export type FieldManager = (typeof MANAGERS)[keyof typeof MANAGERS];
 

@@ -25,6 +25,8 @@ export interface KnativeSettings {
   /** Where the platform runs, seen from pods: the gateway's endpoints, and who may reach pods. Addresses, no names. */
   readonly platformAddresses: readonly string[];
   readonly gatewayPort: number;
+  /** Where the invocation proxy listens. */
+  readonly invokePort: number;
   /** `host[:port][/path]` that function images are pushed to. */
   readonly registry?: string | undefined;
   readonly coldStartBudgetMs: number;
@@ -76,7 +78,7 @@ function toleration(text: string): Toleration {
   };
 }
 
-export function knativeSettings({ knative, images, auth }: Config): KnativeSettings {
+export function knativeSettings({ knative, images, auth, server }: Config): KnativeSettings {
   const { gpu, egress, quota, retention } = knative;
   return {
     kubeconfig: knative.kubeconfig,
@@ -90,6 +92,7 @@ export function knativeSettings({ knative, images, auth }: Config): KnativeSetti
     ingressClass: knative.ingressClass,
     platformAddresses: knative.platformAddresses,
     gatewayPort: knative.gatewayPort,
+    invokePort: server.invokePort,
     registry: images.registry,
     coldStartBudgetMs: knative.coldStartBudgetMs,
     progressDeadlineMs: knative.progressDeadlineMs,

@@ -69,6 +69,7 @@ export function createDeployer(context: Omit<RunnerContext, "onState">): LocalDe
       signal.addEventListener("abort", () => observers.delete(observer), { once: true });
     },
     status: (ref) => runners.get(ref.key)?.status(),
+    ready: (ref) => runners.get(ref.key)?.ready,
     async shutdown(graceMs) {
       const going = [...leaving.values()].flatMap((promises) => [...promises]);
       await Promise.all([...going, ...[...runners.values()].map((runner) => runner.remove(graceMs))]);

@@ -1,4 +1,5 @@
-import { createHash, randomBytes } from "node:crypto";
+import { randomBytes } from "node:crypto";
+import { totalmem } from "node:os";
 import type { LogSink } from "@hanzo-fn/contract";
 import {
   cgroupControl,
@@ -16,6 +17,7 @@ import { createGate, type Clock, type Service } from "@hanzo-fn/lifecycle";
 import type { Logger } from "@hanzo-fn/telemetry";
 import type { DesiredRevision, Engine, Gateway, ResolveSecrets } from "../engine.ts";
 import { createCapacity } from "./capacity.ts";
+import { checkWish } from "./check.ts";
 import { createDeployer } from "./deployer.ts";
 import { createInstances } from "./instances.ts";
 import { checkIsolation, type Isolation, type IsolationItem } from "./isolation.ts";
@@ -58,12 +60,9 @@ const random = (bytes: number): string => randomBytes(bytes).toString("hex");
 
 function openMemory(
   limit: LocalEngineOptions["memoryLimit"],
-  runDir: string,
   clock: Clock,
 ): { memory: MemoryControl; memoryRoot: string | undefined } {
-  // The same group at every start: what a killed platform left is taken over.
-  const hash = createHash("sha256").update(runDir).digest("hex").slice(0, 12);
-  const root = limit === "auto" ? openMemoryRoot(`hanzo-fn-${hash}`) : undefined;
+  const root = limit === "auto" ? openMemoryRoot() : undefined;
   if (root) return { memory: cgroupControl(root.kind, root.root, clock), memoryRoot: root.root };
   const watch = limit !== "none" && startTime(process.pid) !== undefined;
   return { memory: watch ? rssControl(clock) : noMemoryControl, memoryRoot: undefined };
@@ -169,7 +168,7 @@ export function createLocalEngine(
     const places = makeRunPlaces(deps.runDir);
     const swept = await sweepLeftovers(places.ledger);
     if (swept > 0) log.warn("ended instances that an earlier platform left behind", { count: swept });
-    const { memory, memoryRoot } = openMemory(options.memoryLimit, deps.runDir, clock);
+    const { memory, memoryRoot } = openMemory(options.memoryLimit, clock);
     const isolation = checkIsolation(runtimes, memory.kind, options);
     for (const { limit, enforced, detail } of isolation.items) {
       if (!enforced) log.warn("the local engine does not enforce a limit", { limit, detail });
@@ -188,7 +187,13 @@ export function createLocalEngine(
   return {
     kind: "local",
     name: "engine/local",
-    deployer,
+    deployer: {
+      ...deployer,
+      check: (desired) =>
+        Promise.resolve(
+          checkWish({ runtimes, memoryBytes: totalmem(), maxInstances: options.maxInstances }, desired),
+        ),
+    },
     instances: createInstances(deployer.runners),
     isolation: () => machine?.isolation.items ?? [],
     async start(signal) {

@@ -150,7 +150,8 @@ export function createStarter(deps: StarterDeps, options: { readonly loadTimeout
   };
 }
 
-function checkRuntime(
+/** Throws `unsupported`. */
+export function checkRuntime(
   runtimes: Readonly<Record<string, RuntimeLaunch>>,
   desired: DesiredRevision,
 ): DesiredRevision {

@@ -17,7 +17,7 @@ import { describeExit, errorOf, explainExit } from "./explain.ts";
 import { Fleet, type FleetContext, type FleetOwner, type OwnLine } from "./fleet.ts";
 import { Health } from "./health.ts";
 import type { LiveInstance } from "./live-instance.ts";
-import { createWaitQueue, type WaitQueue } from "./queue.ts";
+import { createWaitQueue, type WaitQueue } from "../wait-queue.ts";
 import { StartError, type StartedInstance } from "./starter.ts";
 import type { Ticker, Ticking } from "./ticker.ts";
 
@@ -91,6 +91,11 @@ export class RevisionRunner implements FleetOwner, Tenant, Ticking {
     this.#autoscaler = this.#autoscalerConfig();
     if (this.#state === "ready") this.#rescale();
     else if (this.#state === "failed" && this.#health.mayRetry) void this.#prove();
+  }
+
+  /** Instances that take calls. */
+  get ready(): number {
+    return this.#fleet.ready.length;
   }
 
   status(): RevisionStatus {

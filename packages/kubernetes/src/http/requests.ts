@@ -1,6 +1,6 @@
 import type { IncomingMessage } from "node:http";
 import { PlatformError } from "@hanzo-fn/contract";
-import type { Clock } from "@hanzo-fn/lifecycle";
+import { type Clock, readLimited } from "@hanzo-fn/lifecycle";
 import type { ClusterAccess } from "../access/access.ts";
 import { connectionError, isTrustProblem, statusError, statusOf, type Target } from "./errors.ts";
 import { type Query, queryString } from "./paths.ts";
@@ -72,7 +72,7 @@ export function createRequests(
       const answer = await transport.open(wire(call, stream));
       const status = answer.statusCode!;
       if (status >= 200 && status < 300) return answer;
-      const error = refusal(call.target, answer, await readText(answer, MAX_ERROR_BYTES));
+      const error = refusal(call.target, answer, await readLimited(answer, MAX_ERROR_BYTES));
       if (status !== 401 || renewed || !access.credentials.renew()) throw error;
     }
   };
@@ -100,7 +100,7 @@ export function createRequests(
 
   return {
     json: <T>(call: Call) =>
-      withRetries(call, async () => JSON.parse(await readText(await open(call, false), MAX_BYTES)) as T),
+      withRetries(call, async () => JSON.parse(await readLimited(await open(call, false), MAX_BYTES)) as T),
     stream: (call) => withRetries(call, () => open(call, true)),
     close: () => transport.close(),
   };
@@ -124,15 +124,4 @@ function failureOf(error: unknown): Failure {
   const status = statusOf(error);
   if (status) return { status: status.code, retryAfterSeconds: status.details?.retryAfterSeconds };
   return { code: (error as NodeJS.ErrnoException).code };
-}
-
-async function readText(answer: IncomingMessage, limit: number): Promise<string> {
-  const chunks: Buffer[] = [];
-  let size = 0;
-  for await (const chunk of answer as AsyncIterable<Buffer>) {
-    size += chunk.length;
-    if (size > limit) throw new Error(`an answer of more than ${limit} bytes`);
-    chunks.push(chunk);
-  }
-  return Buffer.concat(chunks).toString("utf8");
 }

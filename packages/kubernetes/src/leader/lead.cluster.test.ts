@@ -1,7 +1,6 @@
 import { systemClock } from "@hanzo-fn/lifecycle";
-import { waitFor } from "@hanzo-fn/testkit";
+import { startCutProxy, waitFor } from "@hanzo-fn/testkit";
 import { expect, it } from "vitest";
-import { startCutProxy } from "../../test/cut-proxy.ts";
 import { clientOf, newNamespace, realServer, useRealServer } from "../../test/real-server.ts";
 import type { Kubernetes } from "../client.ts";
 import { leadWhile } from "./lead.ts";

@@ -1,7 +1,6 @@
 import { systemClock } from "@hanzo-fn/lifecycle";
-import { waitFor } from "@hanzo-fn/testkit";
+import { startCutProxy, waitFor } from "@hanzo-fn/testkit";
 import { expect, it } from "vitest";
-import { startCutProxy } from "../../test/cut-proxy.ts";
 import { type ConfigMap, CONFIG_MAPS, configMap, type Service, SERVICES } from "../../test/kinds.ts";
 import { clientOf, newNamespace, realServer, useRealServer } from "../../test/real-server.ts";
 import type { Kubernetes } from "../client.ts";

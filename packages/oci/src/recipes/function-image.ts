@@ -30,6 +30,8 @@ export interface FunctionImageInput {
   /** Further variables of every container. */
   readonly env?: Readonly<Record<string, string>> | undefined;
   readonly labels?: Readonly<Record<string, string>> | undefined;
+  /** Asked for each set of dependencies: the layer that it became before, or what `write` makes of it. Default: `write` it. */
+  readonly dependencyLayer?: ((set: Content, write: () => Promise<Layer>) => Promise<Layer>) | undefined;
 }
 
 /**
@@ -44,7 +46,9 @@ export async function writeFunctionImage(
 ): Promise<Descriptor> {
   const layers: Layer[] = [];
   for (const set of input.dependencies ?? []) {
-    layers.push(await writeLayer(layout, await entriesOf(set), { createdBy: "dependencies" }, signal));
+    const write = async (): Promise<Layer> =>
+      writeLayer(layout, await entriesOf(set), { createdBy: "dependencies" }, signal);
+    layers.push(await (input.dependencyLayer?.(set, write) ?? write()));
   }
   const code = (await Promise.all(input.code.map(entriesOf))).flat();
   layers.push(await writeLayer(layout, code, { createdBy: "code" }, signal));

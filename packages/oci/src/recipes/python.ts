@@ -9,6 +9,8 @@ const run = promisify(execFile);
 const HOME = "/opt/hanzo/python";
 /** Debian 12's. */
 const DEBIAN_PYTHON = "/usr/bin/python3.11";
+/** Label of an image with Python: which one, for example `3.11`. Compiled packages of another one do not load in it. */
+export const PYTHON_LABEL = "functions.hanzo.ai/python";
 /** Where images of the official kind and Debian's have it. */
 const PYTHONS = ["/usr/local/bin/python3", "/usr/bin/python3", DEBIAN_PYTHON];
 const LINKS_LIMIT = 16;
@@ -36,6 +38,12 @@ export async function pythonServer(source: string, interpreter = DEBIAN_PYTHON):
     },
     ...(interpreter === DEBIAN_PYTHON ? [debian] : []),
   ];
+}
+
+/** The minor version by the name of an interpreter: `/usr/bin/python3.11` has 3.11. None where its name says nothing. */
+export function pythonLabels(interpreter = DEBIAN_PYTHON): Record<string, string> {
+  const version = /python(3\.\d+)$/.exec(interpreter)?.[1];
+  return version === undefined ? {} : { [PYTHON_LABEL]: version };
 }
 
 /** The interpreter of an unpacked image, links followed, as the image names it. Throws `invalid_source` without one. */

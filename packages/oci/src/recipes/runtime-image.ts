@@ -37,6 +37,7 @@ export interface RuntimeImageInput {
   readonly server: readonly LayerEntry[];
   /** Variables of every container. */
   readonly env?: Readonly<Record<string, string>> | undefined;
+  readonly labels?: Readonly<Record<string, string>> | undefined;
   /** Further layers, made once the image so far can be unpacked. */
   readonly finish?: ((image: Descriptor) => Promise<readonly LayerEntry[]>) | undefined;
 }
@@ -59,7 +60,7 @@ export async function writeRuntimeImage(
   }
   const server: readonly LayerEntry[] = [{ kind: "directory", path: APP }, ...input.server];
   layers.push(await writeLayer(layout, server, { createdBy: `hanzo-fn runtime ${input.runtime}` }, signal));
-  const config = runtimeConfig(name, input.env ?? {});
+  const config = runtimeConfig(name, input.env ?? {}, input.labels ?? {});
   const write = (): Promise<Descriptor> =>
     writeImage(layout, name, { architecture: input.architecture, base, layers, config }, signal);
   const image = await write();
@@ -85,7 +86,11 @@ async function copyImage(base: BaseImage, layout: Layout, signal: AbortSignal): 
   return found.descriptor;
 }
 
-function runtimeConfig(name: string, env: Readonly<Record<string, string>>): RunConfig {
+function runtimeConfig(
+  name: string,
+  env: Readonly<Record<string, string>>,
+  labels: Readonly<Record<string, string>>,
+): RunConfig {
   const variables = {
     PATH: "/usr/local/bin:/usr/bin:/bin",
     LANG: "C.UTF-8",
@@ -103,6 +108,6 @@ function runtimeConfig(name: string, env: Readonly<Record<string, string>>): Run
     WorkingDir: APP,
     ExposedPorts: { [`${PORT}/tcp`]: {} },
     StopSignal: "SIGTERM",
-    Labels: { "org.opencontainers.image.title": name },
+    Labels: { "org.opencontainers.image.title": name, ...labels },
   };
 }

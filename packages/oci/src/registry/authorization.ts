@@ -1,9 +1,9 @@
 import { PlatformError } from "@hanzo-fn/contract";
-import { createGate, type Clock } from "@hanzo-fn/lifecycle";
+import { createGate, type Clock, readLimited } from "@hanzo-fn/lifecycle";
 import { answeredUrl } from "./address.ts";
 import { parseChallenges } from "./challenge.ts";
 import type { Credentials, CredentialSource } from "./credentials.ts";
-import { brokenBecause, readLimited, refusal, refusalDetails, unreachable } from "./failure.ts";
+import { brokenBecause, refusal, refusalDetails, unreachable } from "./failure.ts";
 import { isPassing, retryAfterMs } from "./retry.ts";
 import { headerOf, type Transport } from "./transport.ts";
 

@@ -1,5 +1,5 @@
 import { PlatformError, type ErrorDetail } from "@hanzo-fn/contract";
-import type { Readable } from "node:stream";
+import { readLimited } from "@hanzo-fn/lifecycle";
 import { SilenceError, type TransportResponse } from "./transport.ts";
 
 const LONGEST_ERROR_BYTES = 64 * 1024;
@@ -76,15 +76,4 @@ export function brokenBecause(error: unknown): string {
   if (error instanceof SilenceError) return `it sent nothing for ${error.silenceMs / 1000} s`;
   const { code, message } = error as NodeJS.ErrnoException;
   return code === "ECONNREFUSED" ? "nothing listens there (ECONNREFUSED)" : (code ?? message);
-}
-
-export async function readLimited(body: Readable, limit: number): Promise<string> {
-  const chunks: Buffer[] = [];
-  let size = 0;
-  for await (const chunk of body as AsyncIterable<Buffer>) {
-    size += chunk.length;
-    if (size > limit) throw new Error(`longer than ${limit} bytes`);
-    chunks.push(chunk);
-  }
-  return Buffer.concat(chunks).toString("utf8");
 }

@@ -3,7 +3,7 @@ import { PlatformError } from "@hanzo-fn/contract";
 import { ACCEPTED_MANIFESTS, type Descriptor } from "../media-types.ts";
 import { otherBytes } from "./blobs.ts";
 import type { Exchange } from "./exchange.ts";
-import { readLimited } from "./failure.ts";
+import { readLimited } from "@hanzo-fn/lifecycle";
 import { isDigest } from "./reference.ts";
 import { deleteScope, pullScope, pushScope } from "./scopes.ts";
 import { headerOf, type TransportResponse } from "./transport.ts";

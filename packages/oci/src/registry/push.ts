@@ -16,6 +16,8 @@ export interface PushTarget {
   readonly mountFrom?: readonly string[] | undefined;
   /** Blobs on their way at once. Default 4. */
   readonly concurrency?: number | undefined;
+  /** Ask for the blobs also where the manifest is there: a registry that lost one still gives the manifest. Default false. */
+  readonly mend?: boolean | undefined;
 }
 
 export interface Pushed {
@@ -35,7 +37,7 @@ const MOST_ROUNDS = 3;
 
 /**
  * Brings an image out of layouts into a registry: the blobs that are missing there, then the manifest. An image that is there
- * already costs one request. A layer need not be in a layout where the registry has it, in the repository or in one to mount from.
+ * already costs one request, unless it is to be mended. A layer need not be in a layout where the registry has it, in the repository or in one to mount from.
  * Throws what `Registry` throws, and `not_found` for a blob that is nowhere.
  */
 export async function pushImage(
@@ -55,7 +57,7 @@ export async function pushImage(
   const blobs = new Map([...layers, config].map((blob) => [blob.digest, blob]));
   const tally = { sentBytes: 0, sent: 0, mounted: 0, present: 0 };
   const done = { reference: digestReference(registry.host, repository, image.digest), digest: image.digest };
-  if (missing.length === 0) return { ...done, ...tally, present: blobs.size };
+  if (missing.length === 0 && target.mend !== true) return { ...done, ...tally, present: blobs.size };
 
   const manifest = { mediaType: image.mediaType, bytes };
   let wanted = [...blobs.values()];

@@ -64,6 +64,8 @@ export interface RegistryParts {
 export interface RegistryOptions {
   /** No TLS, for a host that is neither this machine nor `*.local`. */
   readonly insecure?: boolean | undefined;
+  /** Where it is reached from here, if not under its own name, as a cluster's registry with a name that only its nodes know. */
+  readonly url?: URL | undefined;
   readonly policy?: RetryPolicy | undefined;
   /** Blobs are sent in requests of at most this many bytes. Default 16 MiB. */
   readonly chunkBytes?: number | undefined;
@@ -87,7 +89,7 @@ export function createRegistry(parts: RegistryParts, options: RegistryOptions = 
     credentials = () => Promise.resolve(undefined),
   } = parts;
   const { policy = DEFAULT_POLICY, chunkBytes = DEFAULT_CHUNK_BYTES } = options;
-  const url = registryUrl(host, options.insecure === true);
+  const url = options.url ?? registryUrl(host, options.insecure === true);
   const authorization = createAuthorization({ host, url, credentials, transport, clock });
   const exchange = createExchange({ host, url, transport, authorization, policy, clock, random, log });
   const upload = { exchange, url, policy, clock, random, chunkBytes };

@@ -1,5 +1,6 @@
 import type { Kysely } from "kysely";
 import type { Database, FunctionRow, RevisionRow, TriggerRow } from "../schema.ts";
+import { nextFire } from "./triggers.ts";
 
 /** A function with everything below it, read as of one moment. */
 export interface FunctionAggregate {
@@ -78,6 +79,7 @@ export async function loadFunctions(
       const triggers = await tx
         .selectFrom("triggers")
         .selectAll()
+        .select(nextFire)
         .where((eb) =>
           eb(
             eb.refTuple("org", "function"),

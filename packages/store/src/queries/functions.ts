@@ -1,6 +1,7 @@
 import { sql, type Kysely, type SelectQueryBuilder } from "kysely";
 import type { JsonObject } from "../json.ts";
 import type { Database, FunctionRow, NetworkSpec, ScalingSpec, TrafficMode } from "../schema.ts";
+import { endTriggers } from "./triggers.ts";
 
 export interface NewFunction {
   readonly org: string;
@@ -142,6 +143,7 @@ export function createFunctionQueries(db: Kysely<Database>): FunctionQueries {
     },
 
     async delete(org, name) {
+      await endTriggers(db, sql`org = ${org} and function = ${name}`);
       const result = await db
         .deleteFrom("functions")
         .where("org", "=", org)
@@ -166,7 +168,7 @@ function filtered<O>(
   if (filter.trigger !== undefined) {
     query = query.where(
       sql<boolean>`exists (select from triggers t where t.org = functions.org and t.function = functions.name
-        and t.type = ${filter.trigger})`,
+        and t.type = ${filter.trigger} and t.state <> 'deleting')`,
     );
   }
   return query;

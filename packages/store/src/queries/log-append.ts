@@ -1,6 +1,7 @@
 import { LOG_LEVELS, type FunctionLogEntry } from "@hanzo-fn/contract";
 import { sql, type Kysely, type Transaction } from "kysely";
 import type { Database } from "../schema.ts";
+import { toStorableJson, withoutNul } from "../json.ts";
 import { logLineBytes } from "./log-lines.ts";
 import { LOGS_CHANNEL } from "../channels.ts";
 
@@ -32,16 +33,6 @@ export async function appendLogLines(
       await sql`select pg_notify(${LOGS_CHANNEL}, ${`${size.org}/${size.function}`})`.execute(tx);
     }
   });
-}
-
-/** PostgreSQL's text knows no NUL. */
-const withoutNul = (text: string): string => text.replaceAll("\0", "\u{FFFD}");
-
-/** Nor does its jsonb, and no lone surrogate either; JSON.stringify escapes both. */
-export function toStorableJson(value: unknown): string {
-  return JSON.stringify(value).replaceAll(/\\(\\|u0000|ud[89a-f][0-9a-f]{2})/g, (escape) =>
-    escape === "\\\\" ? escape : "\\ufffd",
-  );
 }
 
 function toRow(entry: FunctionLogEntry) {

@@ -28,6 +28,12 @@ export interface LogLineQueries {
   query(query: LogQuery): Promise<StoredLogLine[]>;
   /** The id of the function's newest line, 0 where it has none. */
   newestId(org: string, fn: string): Promise<number>;
+  /** When the newest line of this instance was written; undefined where none is kept. */
+  newestOf(place: {
+    readonly org: string;
+    readonly function: string;
+    readonly instance: string;
+  }): Promise<Date | undefined>;
   /** Stored bytes and lines of one function. */
   size(org: string, fn: string): Promise<{ readonly bytes: number; readonly lines: number }>;
   deleteFunction(org: string, fn: string): Promise<void>;
@@ -64,6 +70,18 @@ export function createLogLineQueries(db: Kysely<Database>): LogLineQueries {
         .limit(1)
         .executeTakeFirst();
       return row?.id ?? 0;
+    },
+
+    async newestOf({ org, function: fn, instance }) {
+      const row = await db
+        .selectFrom("logLines")
+        .select(({ fn: { max } }) => max("ts").as("ts"))
+        .where("org", "=", org)
+        .where("function", "=", fn)
+        .where("instance", "=", instance)
+        .where("stream", "!=", "platform")
+        .executeTakeFirst();
+      return row?.ts ?? undefined;
     },
 
     async size(org, fn) {

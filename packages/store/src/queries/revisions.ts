@@ -39,6 +39,8 @@ export interface RevisionQueries {
   newestReady(org: string, fn: string): Promise<RevisionRow | undefined>;
   /** Newest first. */
   list(org: string, fn: string): Promise<RevisionRow[]>;
+  /** The functions of which a revision names this secret, by name. */
+  functionsNaming(org: string, secret: string): Promise<string[]>;
   insert(values: NewRevision, now: Date): Promise<RevisionRow>;
   /** False where there is no such revision. */
   observe(org: string, fn: string, number: number, seen: RevisionObservation): Promise<boolean>;
@@ -56,6 +58,14 @@ export function createRevisionQueries(db: Kysely<Database>): RevisionQueries {
     newestReady: (org, fn) =>
       of(org, fn).where("state", "=", "ready").orderBy("number", "desc").limit(1).executeTakeFirst(),
     list: (org, fn) => of(org, fn).orderBy("number", "desc").execute(),
+
+    async functionsNaming(org, secret) {
+      const { rows } = await sql<{ function: string }>`
+        select distinct function from revisions
+        where org = ${org} and exists (select 1 from jsonb_each_text(secrets) as named where named.value = ${secret})
+        order by function`.execute(db);
+      return rows.map((row) => row.function);
+    },
 
     insert: (values, now) =>
       db

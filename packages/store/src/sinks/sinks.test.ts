@@ -3,7 +3,7 @@ import { systemClock } from "@hanzo-fn/lifecycle";
 import { recordingLog, waitFor } from "@hanzo-fn/testkit";
 import { describe, expect, test } from "vitest";
 import { DURATION_BUCKETS_MS, merged, type Figures } from "../queries/figures.ts";
-import { toStorableJson } from "../queries/log-append.ts";
+import { toStorableJson } from "../json.ts";
 import { clipLine } from "./clip.ts";
 import { createFiguresSink } from "./figures-sink.ts";
 import { createLogBuffer } from "./log-buffer.ts";

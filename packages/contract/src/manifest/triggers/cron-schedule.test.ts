@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { scheduleProblem } from "./cron-schedule.ts";
+import { type CalendarSchedule, isTimeZone, parseSchedule } from "./cron-schedule.ts";
 
 describe("a cron schedule", () => {
   it.each([
@@ -15,6 +15,8 @@ describe("a cron schedule", () => {
     "0 0 29 2 *",
     "0 0 30 2 1",
     "0 0 ? * 1",
+    "0 0 30,L feb *",
+    "0 0 * * mon-sun",
     "@daily",
     "@midnight",
     "@yearly",
@@ -22,7 +24,7 @@ describe("a cron schedule", () => {
     "@every 1h30m",
     "  0  2 * *   * ",
   ])("may be %j", (schedule) => {
-    expect(scheduleProblem(schedule)).toBeUndefined();
+    expect(parseSchedule(schedule)).not.toHaveProperty("refused");
   });
 
   it.each([
@@ -49,6 +51,13 @@ describe("a cron schedule", () => {
     ["* * * foo *", "`foo` is no month"],
     ["0 0 30 2 *", "never fires: no such month has a day 30"],
     ["0 0 31 4,6,9,11 *", "never fires: no such month has a day 31"],
+    ["0 0 30-31 feb *", "never fires: no such month has a day 30 or 31"],
+    ["0 0 30W 2 ?", "never fires: no such month has a day 30W"],
+    ["0 0 0W * *", "day of month is from 1 to 31"],
+    ["0 0 * * 8L", "day of week is from 0 to 7"],
+    ["0 0 * * mon#6", "`mon#6` is no day of week"],
+    ["0 0 ?,1 * *", "`?` is no day of month"],
+    ["? 0 * * *", "`?` is no minute"],
     ["@every", "`@every` needs a duration"],
     ["@every soon", "`@every` needs a duration"],
     ["@every 500ms", "`@every` must be at least 1s"],
@@ -56,10 +65,73 @@ describe("a cron schedule", () => {
     ["@dayly", "must be one of @yearly, @annually, @monthly, @weekly, @daily, @midnight, @hourly, @every"],
     ["* ".repeat(150), "must have at most 200 characters"],
   ])("may not be %j", (schedule, rule) => {
-    expect(scheduleProblem(schedule)?.rule).toBe(rule);
+    expect(parseSchedule(schedule)).toMatchObject({ refused: true, rule });
   });
 
   it("suggests the nickname that was meant", () => {
-    expect(scheduleProblem("@dayly")?.suggestion).toBe("did you mean `@daily`?");
+    expect(parseSchedule("@dayly")).toMatchObject({ suggestion: "did you mean `@daily`?" });
+  });
+
+  const read = (text: string): CalendarSchedule => {
+    const schedule = parseSchedule(text);
+    if ("refused" in schedule || schedule.kind !== "calendar") throw new Error(`${text} is no calendar`);
+    return schedule;
+  };
+
+  it("is read into what each field names", () => {
+    expect(read("5-59/20,7 */6 1,L,15W JAN-mar fri#3,7,sunL")).toEqual({
+      kind: "calendar",
+      seconds: [0],
+      minutes: [5, 7, 25, 45],
+      hours: [0, 6, 12, 18],
+      wildcardHours: true,
+      months: [1, 2, 3],
+      days: [1, "L", "15W"],
+      weekdays: ["5#3", 0, "0L"],
+    });
+  });
+
+  it.each([
+    ["50/3 * * * *", "minutes", [50, 53, 56, 59]],
+    ["*/30 0 0 * * *", "seconds", [0, 30]],
+    ["0 0 * * *", "days", undefined],
+    ["0 0 * * ?", "weekdays", undefined],
+    ["0 0 * * mon-sun", "weekdays", [1, 2, 3, 4, 5, 6, 0]],
+    ["0 0 * * */2", "weekdays", [0, 2, 4, 6]],
+    ["0 0 * * 0-7", "weekdays", [0, 1, 2, 3, 4, 5, 6]],
+    ["@weekly", "weekdays", [0]],
+    ["@yearly", "months", [1]],
+  ] as const)("%s has the %s %j", (text, field, values) => {
+    expect(read(text)[field]).toEqual(values);
+  });
+
+  it.each([
+    ["0 * * * *", true],
+    ["@hourly", true],
+    ["0 */2 * * *", true],
+    ["0 0-23 * * *", true],
+    ["0 8,*/6 * * *", true],
+    ["*/5 2 * * *", false],
+    ["0 0-22/2 * * *", false],
+    ["@daily", false],
+  ])("%s has wildcard hours: %j", (text, wildcard) => {
+    expect(read(text).wildcardHours).toBe(wildcard);
+  });
+
+  it("may be an interval", () => {
+    expect(parseSchedule("@every 1h30m")).toEqual({ kind: "interval", everyMs: 5_400_000 });
+  });
+});
+
+describe("isTimeZone", () => {
+  it.each([
+    ["Europe/Berlin", true],
+    ["UTC", true],
+    ["America/Argentina/Buenos_Aires", true],
+    ["Mars/Olympus", false],
+    ["+02:00", false],
+    ["", false],
+  ])("%j: %j", (name, known) => {
+    expect(isTimeZone(name)).toBe(known);
   });
 });

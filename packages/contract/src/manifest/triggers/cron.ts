@@ -3,7 +3,7 @@ import { leaf, refuse, type Leaf } from "../../document/leaf.ts";
 import { choice, described, duration, flag } from "../../document/leaves.ts";
 import { once, zod } from "../../document/lazy.ts";
 import type { CronTrigger } from "../types.ts";
-import { scheduleProblem } from "./cron-schedule.ts";
+import { isTimeZone, parseSchedule } from "./cron-schedule.ts";
 import { printRetry, readRetry, retrySchema, type RetryFields } from "./delivery.ts";
 import type { TriggerKind } from "./trigger.ts";
 
@@ -16,28 +16,18 @@ function schedule(): Leaf<string> {
     },
     parse(value) {
       if (typeof value !== "string") return refuse('must be a cron schedule such as "0 2 * * *"');
-      const problem = scheduleProblem(value);
-      return problem ?? value.trim().replaceAll(/\s+/g, " ");
+      const schedule = parseSchedule(value);
+      return "refused" in schedule ? schedule : value.trim().replaceAll(/\s+/g, " ");
     },
   });
-}
-
-/** Node's own ICU data decides, as it does when the schedule is computed. */
-function isTimeZone(name: string): boolean {
-  try {
-    return Intl.DateTimeFormat("en", { timeZone: name }).resolvedOptions().timeZone !== "";
-  } catch {
-    return false;
-  }
 }
 
 function timezone(): Leaf<string> {
   return leaf<string>({
     json: { type: "string", examples: ["UTC", "Europe/Berlin"] },
     parse(value) {
-      const rule = "must be an IANA time zone such as UTC or Europe/Berlin";
-      if (typeof value !== "string" || /^[+-]/.test(value) || value.length > 64) return refuse(rule);
-      return isTimeZone(value) ? value : refuse(rule);
+      if (typeof value === "string" && isTimeZone(value)) return value;
+      return refuse("must be an IANA time zone such as UTC or Europe/Berlin");
     },
   });
 }
@@ -80,7 +70,6 @@ interface CronFields {
 /** HIP-60, Cron Trigger. */
 export const cron: TriggerKind<CronTrigger> = {
   type: "cron",
-  served: false,
   description: "A schedule.",
   schema: once(() => {
     const { z } = zod();
@@ -88,18 +77,21 @@ export const cron: TriggerKind<CronTrigger> = {
       type: z.literal("cron"),
       schedule: described(
         schedule(),
-        "Five fields, or six with leading seconds; `@yearly`, `@monthly`, `@weekly`, `@daily`, `@hourly`; or `@every 10s`.",
+        "Five fields, or six with leading seconds; `@yearly`, `@monthly`, `@weekly`, `@daily`, `@hourly`; or `@every 10s`, counted from the epoch.",
       ),
-      timezone: described(timezone().prefault("UTC"), "IANA time zone."),
+      timezone: described(
+        timezone().prefault("UTC"),
+        "IANA time zone. Where its clock is set, a time that is skipped fires once, where the gap ends, and a time that comes twice fires at the first, or at both where the hours are `*` or `*/n`. With `*` nothing is made up for in a gap.",
+      ),
       payload: described(payload(), "JSON text, parsed into `ctx.data`.").optional(),
       overlap: described(
         choice(["skip", "queue_one", "queue_all", "allow", "replace"]).prefault("skip"),
-        "What happens when the last run has not ended.",
+        "What happens when the last run has not ended: the new one is skipped, waits (the newest alone, or all), runs beside it, or replaces it.",
         MISSED,
       ),
       catchup: described(
         choice(["none", "last", "all"]).prefault("last"),
-        "Which missed runs are made up for.",
+        "Which missed runs (seen more than 10 s late) are made up for: none, the newest, or all, as far as `overlap` allows.",
         MISSED,
       ),
       catchup_window: described(
@@ -109,7 +101,7 @@ export const cron: TriggerKind<CronTrigger> = {
       ),
       jitter: described(
         duration({ maxMs: 3_600_000 }).prefault("0s"),
-        "Spreads starts evenly over this time after the schedule; never part of the nominal time.",
+        "Spreads starts evenly over this time after the schedule, never up to its next time; never part of the nominal time.",
         "keeps many schedules of the same minute apart",
       ),
       at_most_once: described(

@@ -152,7 +152,6 @@ function printCors(cors: Cors): Record<string, unknown> {
 /** HIP-60, HTTP Trigger. */
 export const http: TriggerKind<HttpTrigger> = {
   type: "http",
-  served: true,
   description: "A path on the invocation proxy.",
   schema: once(() => {
     const { z } = zod();

@@ -14,7 +14,6 @@ import type { TriggerKind } from "./trigger.ts";
 /** HIP-60, MQ Trigger. */
 export const mq: TriggerKind<MqTrigger> = {
   type: "mq",
-  served: false,
   description: "A message on a NATS JetStream subject.",
   schema: once(() => {
     const { z } = zod();

@@ -7,7 +7,6 @@ import type { TriggerKind } from "./trigger.ts";
 /** HIP-60, Stream Trigger. Defaults the text leaves open are the values of its example. */
 export const stream: TriggerKind<StreamTrigger> = {
   type: "stream",
-  served: false,
   description: "Events of a Kafka topic, always delivered as an array.",
   schema: once(() => {
     const { z } = zod();

@@ -4,8 +4,6 @@ import type { Trigger, TriggerType } from "../types.ts";
 /** One kind of trigger: its schema, how it is stored, printed and recognised again. */
 export interface TriggerKind<T extends Trigger = Trigger> {
   readonly type: TriggerType;
-  /** False where this build validates the type but does not serve it yet. */
-  readonly served: boolean;
   readonly description: string;
   readonly schema: () => z.ZodObject;
   /** From the parsed fields to the stored form. */

@@ -3,16 +3,16 @@ import { parseManifest } from "../parse.ts";
 import type { Trigger } from "../types.ts";
 import { TRIGGER_KINDS, triggerKey } from "./index.ts";
 
-/** Problems of a manifest with these triggers, refusals of types that are not served left out. */
+/** Problems of a manifest with these triggers. */
 function problems(...triggers: string[]): string[] {
   const list = triggers.map((trigger) => `  - ${trigger}`).join("\n");
   const result = parseManifest(
     `name: f\nruntime: python\nversion: 1.0.0\nentry: handler.run\ntriggers:\n${list}\n`,
   );
   if (result.ok) return [];
-  return (result.error.details ?? [])
-    .filter((item) => item.error === undefined)
-    .map((item) => `${item.path?.replace("triggers[0].", "")}: ${item.rule}`);
+  return (result.error.details ?? []).map(
+    (item) => `${item.path?.replace("triggers[0].", "")}: ${item.rule}`,
+  );
 }
 
 function read(type: Trigger["type"], fields: Record<string, unknown>): Trigger {

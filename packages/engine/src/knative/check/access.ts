@@ -8,7 +8,7 @@ const NEEDED: readonly (readonly [group: string, resource: string, verbs: readon
   ["", "namespaces", ["get", "list", "watch", "create", "patch"]],
   ["", "serviceaccounts", WRITE],
   ["", "secrets", WRITE],
-  ["", "services", ["get", "create", "patch"]],
+  ["", "services", [...READ, "create", "patch"]],
   ["", "pods", READ],
   ["", "pods/log", ["get"]],
   ["", "events", READ],
@@ -43,10 +43,29 @@ export function requiredAccess(settings: Pick<KnativeSettings, "quota" | "ingres
   return all.flatMap(([group, resource, verbs]) => verbs.map((verb) => ({ group, resource, verb })));
 }
 
+interface Grant {
+  /** Of the role and of its binding. */
+  readonly name: string;
+  readonly verbs: readonly string[];
+  readonly resource: string;
+}
+
+/** The command that lets the account that asked do it; the platform's own where nobody knows which that was. */
+export function grant(
+  { user }: Pick<ClusterFacts, "user">,
+  { platformNamespace }: Pick<KnativeSettings, "platformNamespace">,
+  { name, verbs, resource }: Grant,
+): string {
+  const account = /^system:serviceaccount:(.+)$/.exec(user ?? "")?.[1];
+  const given = account === undefined && user !== undefined ? `--user='${user}'` : undefined;
+  const grantee = given ?? `--serviceaccount=${account ?? `${platformNamespace}:hanzo-functions`}`;
+  return `kubectl create clusterrole ${name} --verb=${verbs.join(",")} --resource=${resource} && kubectl create clusterrolebinding ${name} --clusterrole=${name} ${grantee}`;
+}
+
 /** One finding per resource, with a command that grants what is missing to the platform's account. */
 export function accessFindings(
   facts: ClusterFacts,
-  { platformNamespace }: Pick<KnativeSettings, "platformNamespace">,
+  settings: Pick<KnativeSettings, "platformNamespace">,
 ): Finding[] {
   const denied = new Map<string, Access[]>();
   for (const { allowed, ...access } of facts.access) {
@@ -55,13 +74,17 @@ export function accessFindings(
     denied.set(key, [...(denied.get(key) ?? []), access]);
   }
   return [...denied].map(([resource, list]): Finding => {
-    const verbs = list.map(({ verb }) => verb).join(",");
+    const verbs = list.map(({ verb }) => verb);
     const name = `hanzo-functions-${resource.replaceAll(/[^a-z]+/g, "-")}`;
-    const command = `kubectl create clusterrole ${name} --verb=${verbs} --resource=${resource} && kubectl create clusterrolebinding ${name} --clusterrole=${name} --serviceaccount=${platformNamespace}:hanzo-functions`;
+    // kubectl writes the group between the resource and its subresource.
+    const [main = "", sub] = (list[0]?.resource ?? "").split("/");
+    const group = list[0]?.group ? `.${list[0].group}` : "";
+    const full = `${main}${group}${sub === undefined ? "" : `/${sub}`}`;
+    const command = grant(facts, settings, { name, verbs, resource: full });
     return {
       id: `access.${resource}`,
       severity: "error",
-      message: `the platform may not ${verbs} ${resource}`,
+      message: `the platform may not ${verbs.join(",")} ${resource}`,
       command,
     };
   });

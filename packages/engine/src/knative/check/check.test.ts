@@ -72,11 +72,6 @@ describe("the check of a cluster", () => {
   });
 
   it.each<[string, Partial<ClusterFacts>, string[]]>([
-    [
-      "an API server that does not answer",
-      { kubernetesVersion: undefined, unreachable: "ECONNREFUSED" },
-      ["error kubernetes.reachable"],
-    ],
     ["an old Kubernetes", { kubernetesVersion: "v1.33.9" }, ["error kubernetes.version"]],
     ["no Knative", { crds: ["scaledobjects.keda.sh"] }, ["error knative.installed"]],
     ["half a Knative", { crds: GOOD.crds.slice(1) }, ["error knative.installed"]],
@@ -97,6 +92,38 @@ describe("the check of a cluster", () => {
       "a number that is none",
       withConfig("config-autoscaler", { "max-scale-limit": "many" }),
       ["error config.config-autoscaler.max-scale-limit"],
+    ],
+    [
+      "a duration that is none",
+      withConfig("config-autoscaler", { "stable-window": "60" }),
+      ["error config.config-autoscaler.stable-window"],
+    ],
+    [
+      "a word where Knative knows one other alone",
+      withConfig("config-gc", { "retain-since-create-time": "never" }),
+      ["error config.config-gc.retain-since-create-time"],
+    ],
+    [
+      "a gateway that nobody serves yet",
+      { gateway: [{ address: "192.0.2.7", state: "refused" }] },
+      ["hint gateway.listening.192.0.2.7"],
+    ],
+    [
+      "a gateway that is not reached",
+      { gateway: [{ address: "192.0.2.7", state: "silent", message: "no route" }] },
+      ["warning gateway.reachable.192.0.2.7"],
+    ],
+    [
+      "what could not be read, and nothing about it",
+      {
+        unread: {
+          crds: { reason: "503", forbidden: false },
+          configmaps: { reason: "forbidden", forbidden: true },
+          nodes: { reason: "forbidden", forbidden: true },
+        },
+        ...{ crds: [], configMaps: {}, nodes: [] },
+      },
+      ["warning unread.crds", "warning unread.configmaps", "warning unread.nodes"],
     ],
     [
       "a feature that is off",
@@ -196,6 +223,18 @@ describe("the check of a cluster", () => {
     expect(more).toEqual([]);
     expect(finding?.message).toBe("the platform may not list,watch,create,patch,delete secrets");
     expect(finding?.command).toContain("--resource=secrets");
+  });
+
+  it.each([
+    ["system:serviceaccount:fns:runner", "--serviceaccount=fns:runner"],
+    ["ann@example.com", "--user='ann@example.com'"],
+    [undefined, "--serviceaccount=hanzo:hanzo-functions"],
+  ])("grants what is missing to the account that asked: %s", (user, grantee) => {
+    const access = [{ group: "", resource: "pods/log", verb: "get", allowed: false }];
+    const [finding] = checkCluster({ ...GOOD, user, access }, SETTINGS);
+    expect(finding?.command).toBe(
+      `kubectl create clusterrole hanzo-functions-pods-log --verb=get --resource=pods/log && kubectl create clusterrolebinding hanzo-functions-pods-log --clusterrole=hanzo-functions-pods-log ${grantee}`,
+    );
   });
 
   it("asks for no more than the settings need", () => {

@@ -1,5 +1,6 @@
 import type { KnativeSettings } from "../settings.ts";
 import type { ClusterFacts, Finding } from "./facts.ts";
+import { garbled } from "./garbled.ts";
 
 interface Rule {
   readonly map: string;
@@ -209,34 +210,6 @@ const BETTER: readonly Rule[] = [
   },
 ];
 
-/** Keys that Knative parses as numbers; where one does not parse, the whole config map is refused. */
-const NUMBERS: Readonly<Record<string, readonly string[]>> = {
-  "config-defaults": [
-    "revision-timeout-seconds",
-    "max-revision-timeout-seconds",
-    "revision-response-start-timeout-seconds",
-    "revision-idle-timeout-seconds",
-    "container-concurrency",
-    "container-concurrency-max-limit",
-  ],
-  "config-autoscaler": [
-    "container-concurrency-target-default",
-    "container-concurrency-target-percentage",
-    "requests-per-second-target-default",
-    "target-burst-capacity",
-    "panic-window-percentage",
-    "panic-threshold-percentage",
-    "max-scale-up-rate",
-    "max-scale-down-rate",
-    "activator-capacity",
-    "initial-scale",
-    "min-scale",
-    "max-scale",
-    "max-scale-limit",
-  ],
-  "config-gc": ["min-non-active-revisions"],
-};
-
 function patchCommand(namespace: string, map: string, key: string, value: string | null): string {
   const patch = JSON.stringify({ data: { [key]: value } });
   return `kubectl patch configmap ${map} -n ${namespace} --type merge -p '${patch}'`;
@@ -255,19 +228,6 @@ function judged(rule: Rule, facts: ClusterFacts, namespace: string): Finding[] {
   ];
 }
 
-/** Knative ignores a whole config map where one value does not parse, and keeps what it read before. */
-function garbled(facts: ClusterFacts, namespace: string): Finding[] {
-  return Object.entries(facts.configMaps).flatMap(([map, data]) =>
-    Object.entries(data ?? {}).flatMap(([key, value]): Finding[] => {
-      if (NUMBERS[map]?.includes(key) !== true) return [];
-      if (Number.isFinite(Number(value)) && value.trim() !== "") return [];
-      const message = `${map}: ${key} is ${JSON.stringify(value)}, which is no number: Knative refuses the whole config map and keeps what it read before`;
-      const command = patchCommand(namespace, map, key, null);
-      return [{ id: `config.${map}.${key}`, severity: "error", message, command }];
-    }),
-  );
-}
-
 function domain(facts: ClusterFacts, settings: KnativeSettings): Finding[] {
   const data = facts.configMaps["config-domain"] ?? {};
   if (Object.hasOwn(data, settings.domain)) return [];
@@ -279,7 +239,11 @@ function domain(facts: ClusterFacts, settings: KnativeSettings): Finding[] {
 /** What of Knative's config maps, edited by hand or never set, does not fit. */
 export function configFindings(facts: ClusterFacts, settings: KnativeSettings): Finding[] {
   const { systemNamespace } = settings;
-  const broken = garbled(facts, systemNamespace);
+  const broken = garbled(facts).map(({ map, key, value, wrong }): Finding => {
+    const message = `${map}: ${key} is ${JSON.stringify(value)}, which is ${wrong}: Knative refuses the whole config map and keeps what it read before`;
+    const command = patchCommand(systemNamespace, map, key, null);
+    return { id: `config.${map}.${key}`, severity: "error", message, command };
+  });
   const ids = new Set(broken.map(({ id }) => id));
   const rules = [...features(settings), ...needed(settings), ...BETTER];
   const found = rules.flatMap((rule) => judged(rule, facts, systemNamespace));

@@ -1,8 +1,8 @@
 import type { KnativeSettings, Toleration } from "../settings.ts";
-import { accessFindings } from "./access.ts";
+import { accessFindings, grant } from "./access.ts";
 import { configFindings } from "./config-maps.ts";
-import type { ClusterFacts, Finding, NodeFacts } from "./facts.ts";
-import { versionFindings } from "./versions.ts";
+import type { ClusterFacts, Finding, NodeFacts, Part } from "./facts.ts";
+import { KEDA_CRD, versionFindings } from "./versions.ts";
 
 function runtimeClasses({ runtimeClasses: present }: ClusterFacts, settings: KnativeSettings): Finding[] {
   const named = [
@@ -88,7 +88,7 @@ function registry(facts: ClusterFacts, settings: KnativeSettings): Finding[] {
     ];
   }
   if (facts.registry === undefined) return [];
-  const { reachable, mayPush, message = "" } = facts.registry;
+  const { reachable, mayPush, message = "", url } = facts.registry;
   const host = settings.registry.split("/")[0] ?? "";
   const why = message === "" ? "" : `: ${message}`;
   if (!reachable) {
@@ -97,7 +97,7 @@ function registry(facts: ClusterFacts, settings: KnativeSettings): Finding[] {
         id: "registry.reachable",
         severity: "error",
         message: `the registry ${host} does not answer${why}`,
-        command: `curl -v https://${host}/v2/`,
+        command: `curl -v ${url ?? `https://${host}/`}v2/`,
       },
     ];
   }
@@ -137,8 +137,22 @@ function namespaces(facts: ClusterFacts, settings: KnativeSettings): Finding[] {
   return findings;
 }
 
-function gateway({ platformAddresses }: KnativeSettings): Finding[] {
-  if (platformAddresses.length > 0) return [];
+function gateway({ gateway: probed = [] }: ClusterFacts, settings: KnativeSettings): Finding[] {
+  const { platformAddresses, gatewayPort } = settings;
+  if (platformAddresses.length > 0) {
+    return probed.flatMap(({ address, state, message = "" }): Finding[] => {
+      const command = `nc -vz ${address} ${gatewayPort}`;
+      const where = `port ${gatewayPort} of ${address} (knative.platform_addresses)`;
+      const why = message === "" ? "" : `: ${message}`;
+      if (state === "open") return [];
+      if (state === "refused") {
+        const words = `nothing listens on ${where}: hanzo-fn serve is not running there yet`;
+        return [{ id: `gateway.listening.${address}`, severity: "hint", message: words, command }];
+      }
+      const words = `${where} is not reached from here, and from pods hardly${why}: functions have no ctx.kv, ctx.storage, ctx.publish and ctx.model`;
+      return [{ id: `gateway.reachable.${address}`, severity: "warning", message: words, command }];
+    });
+  }
   const message =
     "knative.platform_addresses is empty: functions have no ctx.kv, ctx.storage, ctx.publish and ctx.model";
   return [
@@ -152,7 +166,7 @@ function gateway({ platformAddresses }: KnativeSettings): Finding[] {
 }
 
 function keda({ crds }: ClusterFacts): Finding[] {
-  if (crds.includes("scaledobjects.keda.sh")) return [];
+  if (crds.includes(KEDA_CRD)) return [];
   const message = "KEDA is not installed: pull workers of Layer scale by the platform's own scaler";
   const command =
     "helm repo add kedacore https://kedacore.github.io/charts && helm install keda kedacore/keda -n keda --create-namespace";
@@ -161,20 +175,46 @@ function keda({ crds }: ClusterFacts): Finding[] {
 
 const RANK = { error: 0, warning: 1, hint: 2 } as const;
 
-/** What a cluster lacks for the engine, worst first. A cluster that cannot be asked has that one finding. */
+const PARTS: Readonly<Record<Part, { readonly resource: string; readonly about: string }>> = {
+  crds: { resource: "customresourcedefinitions", about: "the kinds that the cluster serves" },
+  configmaps: { resource: "configmaps", about: "Knative's config maps" },
+  namespaces: { resource: "namespaces", about: "the namespaces" },
+  runtimeclasses: { resource: "runtimeclasses.node.k8s.io", about: "the runtime classes" },
+  nodes: { resource: "nodes", about: "the nodes" },
+  access: {
+    resource: "selfsubjectaccessreviews.authorization.k8s.io",
+    about: "what the platform's account may do",
+  },
+};
+
+/** What nobody could look at is not said to be well. */
+function unread(facts: ClusterFacts, settings: KnativeSettings): Finding[] {
+  return Object.entries(facts.unread ?? {}).map(([part, { reason, forbidden }]): Finding => {
+    const { resource, about } = PARTS[part as Part];
+    const verb = part === "access" ? "create" : "list";
+    const command = forbidden
+      ? grant(facts, settings, { name: "hanzo-functions-check", verbs: [verb], resource })
+      : `kubectl auth can-i ${verb} ${resource} -A`;
+    return { id: `unread.${part}`, severity: "warning", message: `${about} are unknown: ${reason}`, command };
+  });
+}
+
+/** What a cluster lacks for the engine, worst first. */
 export function checkCluster(facts: ClusterFacts, settings: KnativeSettings): Finding[] {
-  const versions = versionFindings(facts);
-  if (facts.kubernetesVersion === undefined) return versions;
+  const versions = facts.unread?.crds === undefined ? versionFindings(facts) : [];
   const isInstalled = !versions.some(({ id }) => id === "knative.installed");
+  const ifRead = (part: Part, findings: (facts: ClusterFacts, settings: KnativeSettings) => Finding[]) =>
+    facts.unread?.[part] === undefined ? findings(facts, settings) : [];
   return [
     ...versions,
-    ...(isInstalled ? configFindings(facts, settings) : []),
+    ...unread(facts, settings),
+    ...(isInstalled ? ifRead("configmaps", configFindings) : []),
     ...accessFindings(facts, settings),
-    ...runtimeClasses(facts, settings),
-    ...nodes(facts, settings),
+    ...ifRead("runtimeclasses", runtimeClasses),
+    ...ifRead("nodes", nodes),
     ...registry(facts, settings),
-    ...namespaces(facts, settings),
-    ...gateway(settings),
-    ...keda(facts),
+    ...ifRead("namespaces", namespaces),
+    ...gateway(facts, settings),
+    ...ifRead("crds", keda),
   ].toSorted((a, b) => RANK[a.severity] - RANK[b.severity]);
 }

@@ -17,19 +17,16 @@ function before(a: readonly [number, number], b: readonly [number, number]): boo
 const INSTALL = `https://github.com/knative/serving/releases/download/knative-v${KNATIVE.last.join(".")}.0`;
 const INSTALL_COMMAND = `kubectl apply -f ${INSTALL}/serving-crds.yaml && kubectl apply -f ${INSTALL}/serving-core.yaml`;
 
-function kubernetes({ kubernetesVersion, unreachable }: ClusterFacts): Finding[] {
+function kubernetes({ kubernetesVersion }: ClusterFacts): Finding[] {
   const id = "kubernetes.version";
-  if (kubernetesVersion === undefined) {
-    const message = `the API server does not answer${unreachable === undefined ? "" : `: ${unreachable}`}`;
-    return [{ id: "kubernetes.reachable", severity: "error", message, command: "kubectl cluster-info" }];
-  }
   const found = minor(kubernetesVersion);
   if (found === undefined || !before(found, KUBERNETES_FIRST)) return [];
   const message = `Kubernetes ${kubernetesVersion} is too old: Knative ${KNATIVE.last.join(".")} needs ${KUBERNETES_FIRST.join(".")}`;
   return [{ id, severity: "error", message, command: "kubectl version" }];
 }
 
-const CRDS = [
+/** The kinds without which there is no Knative Serving. */
+export const CRDS: readonly string[] = [
   "services.serving.knative.dev",
   "configurations.serving.knative.dev",
   "revisions.serving.knative.dev",
@@ -39,8 +36,7 @@ const CRDS = [
   "podautoscalers.autoscaling.internal.knative.dev",
 ];
 
-function knative({ kubernetesVersion, knativeVersion, crds }: ClusterFacts): Finding[] {
-  if (kubernetesVersion === undefined) return [];
+function knative({ knativeVersion, crds }: ClusterFacts): Finding[] {
   const missing = CRDS.filter((name) => !crds.includes(name));
   if (missing.length > 0) {
     const all = missing.length === CRDS.length;
@@ -63,6 +59,8 @@ function knative({ kubernetesVersion, knativeVersion, crds }: ClusterFacts): Fin
   const message = `Knative Serving ${knativeVersion} was not tried; ${range} are known to work`;
   return [{ id, severity: "warning", message, command: INSTALL_COMMAND }];
 }
+
+export const KEDA_CRD = "scaledobjects.keda.sh";
 
 export function versionFindings(facts: ClusterFacts): Finding[] {
   return [...kubernetes(facts), ...knative(facts)];

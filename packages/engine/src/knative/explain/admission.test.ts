@@ -33,6 +33,14 @@ describe("a refused request", () => {
       "quota_exceeded",
       "budget q is used up",
     ],
+    [
+      {
+        code: 403,
+        message: `dry run failed with pods "x" is forbidden: exceeded quota: q, requested: pods=1, used: pods=5, limited: pods=5: spec.template`,
+      },
+      "quota_exceeded",
+      "pods=5 of pods=5 are in use",
+    ],
     [{ code: 503, reason: "ServiceUnavailable" }, "unavailable", "ServiceUnavailable"],
     [{ code: 500 }, "unavailable", "HTTP 500"],
   ])("%j is told as %s", (status, code, words) => {

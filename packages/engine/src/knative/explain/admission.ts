@@ -1,7 +1,8 @@
 import { PlatformError } from "@hanzo-fn/contract";
 import type { Verdict } from "./verdict.ts";
 
-const QUOTA = /exceeded quota: ([^,]+), requested: (.+), used: (.+), limited: (.+)$/;
+/** Knative's webhook adds where in the Service it is. */
+const QUOTA = /exceeded quota: ([^,]+), requested: (.+), used: (.+), limited: (.+?)(?:: spec\.[\w.]+)?$/;
 
 /** Why the API server takes no pod of the revision: a budget, a policy, an admission webhook. Undefined for other texts. */
 export function admissionVerdict(message: string): Verdict | undefined {

@@ -123,12 +123,24 @@ describe("a revision", () => {
       status: "Unknown",
       reason: "IngressNotConfigured",
       message: "Ingress has not yet been reconciled.",
+      lastTransitionTime: new Date(NOW.getTime() - 60_000).toISOString(),
     });
     const explained = look({ revision: READY, route });
     expect(explained.state).toBe("ready");
     expect(explained.warnings[0]).toContain(
       "ingress_not_ready: no ingress has taken up the function's Route",
     );
+  });
+
+  it("does not warn of a Route that became not ready a moment ago, as after every deploy", () => {
+    const lastTransitionTime = new Date(NOW.getTime() - 10_000).toISOString();
+    const route = conditioned({
+      type: "IngressReady",
+      status: "Unknown",
+      reason: "IngressNotConfigured",
+      lastTransitionTime,
+    });
+    expect(look({ revision: READY, route }).warnings).toEqual([]);
   });
 });
 

@@ -40,6 +40,8 @@ export interface Explained {
 
 /** How long after the progress deadline Knative's own verdict is awaited. */
 const DEADLINE_GRACE_MS = 30_000;
+/** How long a Route may take before its users hear of it. */
+const ROUTE_GRACE_MS = 30_000;
 
 function scheduling(pods: readonly Pod[], events: readonly ClusterEvent[]): Verdict | undefined {
   for (const pod of pods) {
@@ -128,10 +130,12 @@ function instanceOf(pod: Pod): InstanceInfo {
 }
 
 /** What stands in the way of Knative's own host names; the platform's proxy reaches pods without them. */
-function routeWarnings({ service, route }: Observed): string[] {
+function routeWarnings({ service, route }: Observed, now: Date): string[] {
   const ingress = condition(route, "IngressReady");
   const routes = ingress ?? condition(service, "RoutesReady");
   if (routes === undefined || routes.status === "True") return [];
+  // After every deploy a Route is not ready for a moment.
+  if (now.getTime() - Date.parse(routes.lastTransitionTime ?? "") < ROUTE_GRACE_MS) return [];
   const owner = ingress === undefined ? service : route;
   if (owner !== undefined && !isCurrent(owner)) return [];
   const { reason = "", message = "" } = routes;
@@ -161,7 +165,7 @@ function overdue({ revision, progressDeadlineMs }: Observed, now: Date): boolean
  */
 export function explain(observed: Observed, subject: Subject, now: Date): Explained {
   const { revision } = observed;
-  const rest = { instances: observed.pods.map(instanceOf), warnings: routeWarnings(observed) };
+  const rest = { instances: observed.pods.map(instanceOf), warnings: routeWarnings(observed, now) };
   if (revision === undefined) return { state: subject.proven ? "ready" : "pending", ...rest };
   const ready = isCurrent(revision) ? condition(revision, "Ready") : undefined;
   const found = cause(observed, subject);
