@@ -1,0 +1,116 @@
+import type { Execution, FaultRecord, Revoked } from "./evidence.ts";
+import { outOfOrder } from "./order-of-records.ts";
+import { affects, type Risk, RISKS } from "./risks.ts";
+import { IN_FLIGHT, SOURCES, type SourceName } from "./settings.ts";
+
+/** An accepted event that was given up. */
+export interface Parked {
+  readonly source: SourceName;
+  readonly event: string;
+  readonly key: string;
+  readonly isPoison: boolean;
+}
+
+/** All that is known of a run when it is over. */
+export interface Evidence {
+  readonly executions: readonly Execution[];
+  readonly revoked: readonly Revoked[];
+  readonly faults: readonly FaultRecord[];
+  /** By what they are about: numbers of messages, ids of tasks, ids of runs that the schedules should have had. */
+  readonly accepted: Readonly<Record<SourceName, ReadonlySet<string>>>;
+  readonly parked: readonly Parked[];
+  /** What is wrong with a record by itself: a time that is there twice or not at all, a task that ended twice. */
+  readonly wrongRecords: readonly { readonly source: SourceName; readonly problem: string }[];
+}
+
+export interface SourceReport {
+  readonly source: SourceName;
+  readonly accepted: number;
+  /** Accepted ones that succeeded at least once. */
+  readonly executed: number;
+  readonly parked: number;
+  readonly lost: readonly string[];
+  /** Executions after one that had succeeded, or whose end nobody saw. */
+  readonly duplicates: number;
+  readonly bound: number;
+  /** Duplicates that no fault accounts for. */
+  readonly unexplained: readonly string[];
+  readonly problems: readonly string[];
+  readonly passed: boolean;
+}
+
+/** What failed is to run again: only what may have had its effect can have it twice. */
+const mayHaveWorked = ({ outcome }: Execution): boolean => outcome !== "failed";
+
+/** The time in which a fault makes an execution run again: from its begin until it is surely settled. */
+function atRisk(
+  { beganAtMs, endedAtMs }: Execution,
+  { settledMs }: Risk,
+): readonly [from: number, to: number] {
+  return [beganAtMs, endedAtMs === undefined ? Number.POSITIVE_INFINITY : endedAtMs + settledMs];
+}
+
+function hits(fault: FaultRecord, execution: Execution): boolean {
+  const { source, by } = execution;
+  if (!affects(fault, source, by)) return false;
+  const risk = RISKS[source];
+  const [from, to] = atRisk(execution, risk);
+  return from <= fault.untilMs + risk.recoveryMs && fault.fromMs <= to;
+}
+
+/**
+ * Why an event ran again: its earlier execution was cut short, or not settled; or the later one is of a replica that had
+ * claimed it before, and was asleep or out of reach when its lease ended.
+ */
+function explains(fault: FaultRecord, earlier: Execution, later: Execution): boolean {
+  return hits(fault, earlier) || (fault.kind !== "kill" && hits(fault, later));
+}
+
+/** Events that one fault may have run again: what was in flight by what was seen, and by the settings. */
+function boundOf(fault: FaultRecord, of: SourceName, executions: readonly Execution[]): number {
+  const seen = executions.filter((one) => mayHaveWorked(one) && hits(fault, one));
+  if (of === "stream") return seen.filter(({ by }) => fault.kind === "kill" && by === fault.by).length;
+  const replicas = new Set(seen.map(({ by }) => by)).size;
+  return Math.min(seen.length, replicas * IN_FLIGHT[of]);
+}
+
+function judgeSource(evidence: Evidence, source: SourceName): SourceReport {
+  const executions = evidence.executions.filter((one) => one.source === source);
+  const accepted = evidence.accepted[source];
+  const parked = evidence.parked.filter((one) => one.source === source);
+  const succeeded = new Set(executions.filter(({ outcome }) => outcome === "ok").map(({ key }) => key));
+  const givenUp = new Set(parked.map(({ key }) => key));
+  const lost = [...accepted].filter((key) => !succeeded.has(key) && !givenUp.has(key));
+  const unexplained: string[] = [];
+  let duplicates = 0;
+  for (const [event, all] of Map.groupBy(executions, (one) => one.event)) {
+    const again = all.filter(mayHaveWorked);
+    duplicates += Math.max(0, again.length - 1);
+    for (const [i, later] of again.entries()) {
+      const earlier = again[i - 1];
+      if (earlier !== undefined && !evidence.faults.some((fault) => explains(fault, earlier, later)))
+        unexplained.push(`${event} on ${earlier.by}, then on ${later.by}`);
+    }
+  }
+  const told = source === "stream" ? evidence.revoked.reduce((sum, { atRisk }) => sum + atRisk, 0) : 0;
+  const bound = evidence.faults.reduce((sum, fault) => sum + boundOf(fault, source, executions), told);
+  const problems = [
+    ...evidence.wrongRecords.filter((one) => one.source === source).map(({ problem }) => problem),
+    ...parked
+      .filter(({ isPoison }) => !isPoison)
+      .map(({ event }) => `${event} was given up, and is no poison`),
+    ...(source === "stream" ? outOfOrder(executions) : []),
+    ...(duplicates > bound ? [`${duplicates} duplicates are more than ${bound}`] : []),
+  ];
+  return {
+    ...{ source, accepted: accepted.size, lost, duplicates, bound, unexplained, problems },
+    executed: [...accepted].filter((key) => succeeded.has(key)).length,
+    parked: [...accepted].filter((key) => givenUp.has(key)).length,
+    passed: lost.length === 0 && unexplained.length === 0 && problems.length === 0,
+  };
+}
+
+/** What held and what did not; a decision on the evidence alone. */
+export function judge(evidence: Evidence): readonly SourceReport[] {
+  return SOURCES.map((source) => judgeSource(evidence, source));
+}
