@@ -4,10 +4,9 @@ import { errorBodySchema } from "@hanzo-fn/contract/api";
 import { waitFor } from "@hanzo-fn/testkit";
 import { Hono } from "hono";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { deploy } from "./deploy.ts";
 import { createApiServer } from "./server.ts";
 import { tarGz } from "./source/test-archives.ts";
-import { request, startApi, type TestControl, testControl, yaml } from "./test-setup.ts";
+import { deploy, request, startApi, testControl, type TestControl, yaml } from "./test-setup.ts";
 
 const TYPE = { "content-type": "multipart/form-data; boundary=B" };
 const ARCHIVE = tarGz({ name: "handler.py", content: "def run(ctx): return 1\n" });

@@ -1,13 +1,15 @@
 import type { IncomingMessage } from "node:http";
 import type { Readable } from "node:stream";
 import type { Blobs } from "@hanzo-fn/blobs";
-import type { Identity, ManifestOptions } from "@hanzo-fn/contract";
+import type { Publication } from "@hanzo-fn/brokers";
+import type { AcceptTask, Identity, ManifestOptions, Origin, Trigger } from "@hanzo-fn/contract";
 import type { HealthJson } from "@hanzo-fn/contract/api";
 import type { Clock } from "@hanzo-fn/lifecycle";
-import type { Store } from "@hanzo-fn/store";
+import type { DeadLetterRow, Store, StoreTransaction, TriggerRow } from "@hanzo-fn/store";
 import type { Logger } from "@hanzo-fn/telemetry";
 import type { View } from "./present.ts";
 import type { Reconciler } from "./reconcile.ts";
+import type { CronTimes } from "./schedules.ts";
 import type { SecretAdmin } from "./secrets-admin.ts";
 import type { SourceLimits } from "./source/index.ts";
 
@@ -30,6 +32,15 @@ export interface InvokeAnswer {
   readonly body: AsyncIterable<Uint8Array>;
 }
 
+/** Where asynchronous calls are kept and run. */
+export interface TaskDesk {
+  readonly accept: AcceptTask;
+  /** Resolves when this process hears that the task has ended, or the signal aborts. */
+  ended(id: string, signal: AbortSignal): Promise<void>;
+  /** The key that callbacks to the organisation are signed with. */
+  callbackKey(org: string): string;
+}
+
 /** A request by a URL that the platform signed. */
 export interface SignedRequest {
   readonly method: string;
@@ -42,6 +53,25 @@ export interface SignedAnswer {
   readonly status: number;
   readonly headers: Readonly<Record<string, string>>;
   readonly body?: string | Readable | undefined;
+}
+
+/** What the event plane knows of triggers. */
+export interface TriggerPlane {
+  readonly times: CronTimes;
+  /**
+   * Makes what brokers keep of a function's triggers, or throws why it cannot be. What it resolves with is called in the
+   * transaction that records them, with their rows.
+   */
+  prepare(
+    org: string,
+    functionName: string,
+    triggers: readonly Trigger[],
+    signal: AbortSignal,
+  ): Promise<(tx: StoreTransaction, rows: readonly TriggerRow[]) => Promise<void>>;
+  /** What waits at the trigger's source; undefined where it cannot be told. */
+  lag(row: TriggerRow): Promise<{ readonly items: number; readonly seconds: number } | undefined>;
+  /** Makes a new event of a dead letter, and marks the letter; the event's id. Throws `conflict` where it cannot be. */
+  redrive(letter: DeadLetterRow): Promise<string>;
 }
 
 /** All that the handlers of :8060 need. */
@@ -59,8 +89,16 @@ export interface Control {
     request: InvokeRequest,
     caller: { readonly identity: Identity; readonly signal: AbortSignal },
   ) => Promise<InvokeAnswer>;
+  readonly triggers: TriggerPlane;
+  readonly tasks: TaskDesk;
   /** Verifies the signature (`forbidden`), then reads or stores. Undefined where S3 signs its own URLs. */
   readonly signedObject: ((request: SignedRequest) => Promise<SignedAnswer>) | undefined;
+  /** Resolves with the message's id once its broker keeps it. */
+  readonly publish: (
+    publication: Publication,
+    by: { readonly org: string; readonly origin: Origin },
+    signal: AbortSignal,
+  ) => Promise<string>;
   readonly health: () => Promise<HealthJson>;
   /** Drops the series of a function that is gone. */
   readonly forget: (org: string, functionName: string) => void;

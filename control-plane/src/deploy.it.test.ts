@@ -1,7 +1,6 @@
 import { sourceKey } from "@hanzo-fn/blobs";
 import { describe, expect, it } from "vitest";
-import { deploy } from "./deploy.ts";
-import { request, testControl, yaml } from "./test-setup.ts";
+import { deploy, request, testControl, yaml } from "./test-setup.ts";
 
 const F = yaml("f", "/f");
 

@@ -18,8 +18,11 @@ import type {
   RouteConflict,
   Store,
   StoreTransaction,
+  TriggerRow,
   WantedRoute,
 } from "@hanzo-fn/store";
+import type { TriggerPlane } from "./control.ts";
+import { type CronTimes, writeSchedules } from "./schedules.ts";
 
 /** The canonical archive that the source reader leaves behind. */
 export interface DeploySource {
@@ -54,11 +57,15 @@ export interface DeployDependencies {
   readonly clock: Pick<Clock, "now">;
   /** True where the secret exists. */
   readonly hasSecret: (org: string, name: string, functionName: string) => Promise<boolean>;
+  readonly triggers: Pick<TriggerPlane, "times" | "prepare">;
 }
 
 const COMPONENT = "control-plane";
 
-async function requireSecrets(deps: DeployDependencies, { org, manifest }: DeployRequest): Promise<void> {
+export async function requireSecrets(
+  deps: Pick<DeployDependencies, "hasSecret">,
+  { org, manifest }: DeployRequest,
+): Promise<void> {
   const missing: ErrorDetail[] = [];
   for (const secret of manifest.secrets) {
     if (await deps.hasSecret(org, secret.name, manifest.name)) continue;
@@ -111,8 +118,12 @@ function routeConflict(functionName: string, conflicts: readonly RouteConflict[]
   });
 }
 
-async function writeTriggers(tx: StoreTransaction, request: DeployRequest, now: Date): Promise<void> {
-  const { org, manifest } = request;
+async function writeTriggers(
+  tx: StoreTransaction,
+  { org, manifest }: DeployRequest,
+  times: CronTimes,
+  now: Date,
+): Promise<readonly TriggerRow[]> {
   const wanted = manifest.triggers.map((trigger) => ({
     type: trigger.type,
     key: triggerKey(trigger, manifest.name),
@@ -128,6 +139,8 @@ async function writeTriggers(tx: StoreTransaction, request: DeployRequest, now: 
     ),
   );
   if (!claim.claimed) throw routeConflict(manifest.name, claim.conflicts);
+  await writeSchedules(tx, rows, times);
+  return rows;
 }
 
 async function writeFunction(
@@ -190,9 +203,14 @@ function requireDigest(request: DeployRequest, newest: RevisionRow | undefined):
 
 /**
  * One transaction: all of a deploy is there, or nothing of it. The archive goes to the blobs before it, so that a
- * row never refers to bytes that are not there; bytes that no row refers to are garbage.
+ * row never refers to bytes that are not there; bytes that no row refers to are garbage. So are consumers at a broker,
+ * which are made before it so that triggers that were acknowledged miss nothing.
  */
-export async function deploy(deps: DeployDependencies, request: DeployRequest): Promise<DeployResult> {
+export async function deploy(
+  deps: DeployDependencies,
+  request: DeployRequest,
+  signal: AbortSignal,
+): Promise<DeployResult> {
   const { org, manifest } = request;
   await requireSecrets(deps, request);
   if (request.source !== undefined) {
@@ -201,27 +219,44 @@ export async function deploy(deps: DeployDependencies, request: DeployRequest): 
       createReadStream(request.source.archivePath),
     );
   }
+  // Looked at again in the transaction: what will be refused then should not touch a broker.
+  checkMode(request, await deps.store.functions.get(org, manifest.name));
+  const { times, prepare } = deps.triggers;
+  const record = await prepare(org, manifest.name, manifest.triggers, signal);
   return deps.store.withTransaction(async (tx) => {
-    const now = new Date(deps.clock.now());
-    await tx.lockFunction(org, manifest.name);
-    const existing = await tx.functions.get(org, manifest.name);
-    checkMode(request, existing);
-    const newest = existing === undefined ? undefined : await tx.revisions.newest(org, manifest.name);
-    const sourceDigest = requireDigest(request, newest);
-    const identity = revisionIdentity(manifest, sourceDigest);
-    const same = newest !== undefined && newest.identity === identity && newest.state !== "failed";
-    const row = await writeFunction(tx, request, existing, now);
-    await writeTriggers(tx, request, now);
-    const revision = same ? newest : await insertRevision(tx, request, identity, sourceDigest, now);
-    await tx.notifyChange(org, manifest.name);
-    return {
-      function: row,
-      revision,
-      created: existing === undefined,
-      newRevision: !same,
-      changed: existing === undefined ? [] : changedParts(existing.manifest, request.manifestJson),
-    };
+    const { triggers, ...result } = await writeDeploy(tx, request, times, new Date(deps.clock.now()));
+    await record(tx, triggers);
+    return result;
   });
+}
+
+/** The rows of a deploy; what cannot be is refused here. */
+export async function writeDeploy(
+  tx: StoreTransaction,
+  request: DeployRequest,
+  times: CronTimes,
+  now: Date,
+): Promise<DeployResult & { readonly triggers: readonly TriggerRow[] }> {
+  const { org, manifest } = request;
+  await tx.lockFunction(org, manifest.name);
+  const existing = await tx.functions.get(org, manifest.name);
+  checkMode(request, existing);
+  const newest = existing === undefined ? undefined : await tx.revisions.newest(org, manifest.name);
+  const sourceDigest = requireDigest(request, newest);
+  const identity = revisionIdentity(manifest, sourceDigest);
+  const same = newest !== undefined && newest.identity === identity && newest.state !== "failed";
+  const row = await writeFunction(tx, request, existing, now);
+  const triggers = await writeTriggers(tx, request, times, now);
+  const revision = same ? newest : await insertRevision(tx, request, identity, sourceDigest, now);
+  await tx.notifyChange(org, manifest.name);
+  return {
+    function: row,
+    revision,
+    created: existing === undefined,
+    newRevision: !same,
+    triggers,
+    changed: existing === undefined ? [] : changedParts(existing.manifest, request.manifestJson),
+  };
 }
 
 /** Revisions that are not built yet are replaced: nobody will call them, and their builds would only be in the way. */

@@ -15,6 +15,11 @@ function desiredRevision(row: RevisionRow): DesiredRevision {
     concurrency: row.resources.concurrency,
     percent: row.percent,
     proven: row.state === "ready",
+    version: row.version,
+    gpu: row.resources.gpu,
+    imageDigest: row.imageDigest ?? undefined,
+    createdAtMs: row.createdAt.getTime(),
+    lastTrafficAtMs: row.lastTrafficAt?.getTime(),
   };
 }
 
@@ -24,6 +29,7 @@ export function desiredFunction({ function: row, revisions }: FunctionAggregate)
     org: row.org,
     function: row.name,
     scaling: row.scaling,
+    egress: row.network.egress,
     revisions: revisions.filter((revision) => revision.state !== "failed").map(desiredRevision),
   };
 }

@@ -52,6 +52,11 @@ function failureJson({
   };
 }
 
+/** What was found when it became ready, and what the engine sees now. */
+function warningsOf({ warnings }: RevisionRow, status: RevisionStatus | undefined): string[] {
+  return [...new Set([...warnings, ...(status?.warnings ?? [])])];
+}
+
 export function revisionJson(row: RevisionRow, view: View): RevisionJson {
   const status = view.status(row);
   const failure = row.failure ?? status?.failure;
@@ -66,7 +71,7 @@ export function revisionJson(row: RevisionRow, view: View): RevisionJson {
     source_digest: row.sourceDigest,
     ...(row.imageDigest === null ? {} : { image_digest: row.imageDigest }),
     ...(failure === undefined || failure === null ? {} : { failure: failureJson(failure) }),
-    warnings: [...row.warnings],
+    warnings: warningsOf(row, status),
     phases_ms: { ...row.phasesMs },
     created_at: row.createdAt.toISOString(),
     ...(row.readyAt === null ? {} : { ready_at: row.readyAt.toISOString() }),
@@ -149,7 +154,9 @@ export function functionJson(
     latest_revision: revisionName(row.name, newest.number),
     traffic_mode: row.trafficMode,
     traffic: trafficJson(row, revisions).traffic,
-    trigger_types: [...new Set(triggers.map((trigger) => trigger.type))].toSorted(),
+    trigger_types: [
+      ...new Set(triggers.filter(({ state }) => state !== "deleting").map(({ type }) => type)),
+    ].toSorted(),
     url: `${view.invokeUrl}/v1/functions/${row.name}/invoke`,
     created_at: row.createdAt.toISOString(),
     updated_at: row.updatedAt.toISOString(),
@@ -188,7 +195,8 @@ function invocableJson(aggregate: FunctionAggregate, view: View): FunctionDetail
 export function functionDetailJson(aggregate: FunctionAggregate, view: View): FunctionDetailJson {
   const warnings = new Set(view.unenforced(aggregate.function));
   for (const revision of aggregate.revisions) {
-    if (revision.percent > 0) for (const warning of revision.warnings) warnings.add(warning);
+    if (revision.percent === 0) continue;
+    for (const warning of warningsOf(revision, view.status(revision))) warnings.add(warning);
   }
   return {
     ...functionJson(aggregate, view),

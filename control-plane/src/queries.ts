@@ -2,6 +2,7 @@ import { parseDuration, parseRevision, PlatformError } from "@hanzo-fn/contract"
 import type { FunctionAggregate, RevisionRow, Store } from "@hanzo-fn/store";
 
 const COMPONENT = "control-plane";
+const MAX_WAIT_MS = 60_000;
 
 /** The function with all below it; `not_found` also where another organisation has one of that name. */
 export async function requireFunction(store: Store, org: string, name: string): Promise<FunctionAggregate> {
@@ -51,4 +52,14 @@ export function parseTime(text: string, field: string, nowMs: number): Date {
       next: "give RFC 3339 (2026-01-31T12:00:00Z) or a duration back from now (10m)",
     },
   );
+}
+
+/** Milliseconds of `?wait=`. */
+export function waitMs(text: string | undefined): number {
+  if (text === undefined) return 0;
+  const ms = parseDuration(text);
+  if (ms !== undefined && ms <= MAX_WAIT_MS) return ms;
+  throw new PlatformError("bad_request", `wait is a duration of at most 60s, not ${JSON.stringify(text)}`, {
+    component: COMPONENT,
+  });
 }

@@ -1,8 +1,8 @@
+import { revisionRef } from "@hanzo-fn/engine";
 import { waitFor } from "@hanzo-fn/testkit";
 import { expect, it } from "vitest";
-import { deploy } from "./deploy.ts";
 import { createReconciler } from "./reconcile.ts";
-import { request, type TestControl, testControl, yaml } from "./test-setup.ts";
+import { deploy, request, startApi, testControl, type TestControl, yaml } from "./test-setup.ts";
 
 const never = new AbortController().signal;
 
@@ -48,6 +48,77 @@ it("wishes for all revisions but the failed ones, and says which need no proof",
     ["f-00003", false],
     ["f-00001", true],
   ]);
+});
+
+it("wishes for what an engine needs of a manifest besides the code", async () => {
+  await using test = await testControl();
+  const more = 'network: {egress: ["https://a.example"]}\n';
+  await deploy(test.control, await request(test, yaml("f", "/f", more), "one"));
+  await test.store.withTransaction((tx) =>
+    tx.revisions.observe("acme", "f", 1, { state: "ready", imageDigest: "sha256:1" }),
+  );
+  await test.reconciler.kick("acme", "f");
+  const row = await test.store.revisions.get("acme", "f", 1);
+  expect(test.deployer.applied.at(-1)).toMatchObject({
+    egress: ["https://a.example"],
+    revisions: [{ version: "1.0.0", imageDigest: "sha256:1", createdAtMs: row?.createdAt.getTime() }],
+  });
+});
+
+it("writes down what an engine waits for, and the image that it runs", async () => {
+  await using test = await testControl();
+  await test.reconciler.start(never);
+  await put(test, "f", "one");
+  const status = {
+    ref: revisionRef("acme", "f", 1),
+    state: "starting",
+    instances: [],
+    phasesMs: {},
+  } as const;
+  test.deployer.report({ ...status, warnings: [], image: "r/f@sha256:1" });
+  await inState(test, "f", 1, "starting");
+  test.deployer.report({ ...status, warnings: ["unschedulable: no GPU"] });
+  const row = await waitFor("the warning", async () => {
+    const found = await test.store.revisions.get("acme", "f", 1);
+    return found?.warnings.length === 1 ? found : undefined;
+  });
+  expect(row).toMatchObject({ imageDigest: "sha256:1", warnings: ["unschedulable: no GPU"] });
+});
+
+it("tells the engine which functions there are, also of one that it does not take", async () => {
+  await using test = await testControl();
+  await put(test, "f", "one");
+  await put(test, "g", "one");
+  test.deployer.onApply = ({ function: name }) =>
+    name === "g" && test.deployer.retained.length === 0 ? Promise.reject(new Error("no")) : Promise.resolve();
+  await test.reconciler.start(never);
+  expect(test.deployer.retained).toEqual([["acme/f", "acme/g"]]);
+});
+
+it("looks again at the functions that name a secret when its value changes", async () => {
+  await using test = await testControl();
+  const values = new Map<string, string>();
+  const secrets = {
+    list: () => Promise.resolve([]),
+    set: (_org: string, name: string, value: string) => Promise.resolve(void values.set(name, value)),
+    unset: (_org: string, name: string) => Promise.resolve(values.delete(name)),
+  };
+  await using api = await startApi({ ...test, control: { ...test.control, secrets } });
+  const named = yaml("f", "/f", "secrets: [{name: known, env: K}]\n");
+  await deploy(test.control, await request(test, named, "one"));
+  await put(test, "g", "one");
+  await test.reconciler.start(never);
+  for (const method of ["PUT", "DELETE"]) {
+    test.deployer.applied.splice(0);
+    const init = {
+      method,
+      headers: { "content-type": "application/json" },
+      body: JSON.stringify({ value: "v" }),
+    };
+    expect((await api.call("/v1/secrets/known", init)).status).toBe(204);
+    await waitFor("the look", () => test.deployer.applied.length > 0);
+    expect(test.deployer.applied.map((desired) => desired.function)).toEqual(["f"]);
+  }
 });
 
 it("takes a status of a function that is not there as nothing, and the same one later as news", async () => {
@@ -138,8 +209,10 @@ it("a revision that is replaced before it was built has failed, is taken from th
     message: "replaced by f-00002 before it was built",
     logTail: [],
   });
-  await test.reconciler.settled("acme", "f");
-  expect(test.deployer.applied.at(-1)?.revisions.map(({ ref }) => ref.number)).toEqual([2]);
+  // The reconciler hears of it a moment after the row is written.
+  await expect
+    .poll(() => test.deployer.applied.at(-1)?.revisions.map(({ ref }) => ref.number), { timeout: 10_000 })
+    .toEqual([2]);
 });
 
 it("writes a failure down with its reason, and no later state over it or over ready", async () => {

@@ -1,5 +1,5 @@
 import { EventEmitter } from "node:events";
-import type { Deployer, RevisionStatus } from "@hanzo-fn/engine";
+import type { Deployer, DesiredFunction, RevisionStatus, WishCheck } from "@hanzo-fn/engine";
 import { type Backoff, type Clock, createWorkQueue, retryUntilDone, type Service } from "@hanzo-fn/lifecycle";
 import type { RevisionRow, Store } from "@hanzo-fn/store";
 import type { Logger } from "@hanzo-fn/telemetry";
@@ -19,6 +19,8 @@ export interface ReconcilerDependencies {
 export interface Reconciler extends Service {
   /** Looks at this function again, soon. Resolves when it has been looked at. */
   kick(org: string, functionName: string): Promise<void>;
+  /** What the engine says to a wish before anything is done for it. */
+  check(desired: DesiredFunction, signal: AbortSignal): Promise<WishCheck>;
   /** Resolves when nothing is under way for this function. */
   settled(org: string, functionName: string): Promise<void>;
   /** Resolves at the next change of this function, or after `timeoutMs`. */
@@ -35,7 +37,9 @@ function splitKey(key: string): [org: string, functionName: string] {
 function sameObservation(row: RevisionRow, status: RevisionStatus): boolean {
   return (
     row.state === status.state &&
-    JSON.stringify(row.failure?.message) === JSON.stringify(status.failure?.message)
+    JSON.stringify(row.failure?.message) === JSON.stringify(status.failure?.message) &&
+    // What it waits for is shown, too.
+    JSON.stringify(row.warnings) === JSON.stringify(status.warnings)
   );
 }
 
@@ -102,6 +106,7 @@ export function createReconciler(deps: ReconcilerDependencies): Reconciler {
         failure: status.failure ?? null,
         phasesMs: status.phasesMs,
         warnings: status.warnings,
+        imageDigest: status.image?.slice(status.image.indexOf("@") + 1),
         ...(ready ? { readyAt: now, proven: true } : {}),
       });
       const owner = await tx.functions.get(org, name);
@@ -134,8 +139,10 @@ export function createReconciler(deps: ReconcilerDependencies): Reconciler {
    */
   const applyAll = async (): Promise<void> => {
     const gone = new Set(known);
+    const all: { org: string; function: string }[] = [];
     for await (const aggregate of store.loadAll()) {
       const { org, name } = aggregate.function;
+      all.push({ org, function: name });
       gone.delete(`${org}/${name}`);
       try {
         known.add(`${org}/${name}`);
@@ -146,6 +153,7 @@ export function createReconciler(deps: ReconcilerDependencies): Reconciler {
         void kick(org, name);
       }
     }
+    deployer.retain?.(all);
     for (const key of gone) queue.add(key);
   };
 
@@ -153,6 +161,8 @@ export function createReconciler(deps: ReconcilerDependencies): Reconciler {
     name: "reconciler",
     kick,
     settled,
+    check: async (desired, signal) =>
+      (await deployer.check?.(desired, signal)) ?? { refused: [], warnings: [] },
     changed: (org, name, timeoutMs, signal) =>
       new Promise((resolve) => {
         const finish = (): void => {

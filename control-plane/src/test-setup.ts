@@ -5,6 +5,7 @@ import { openDiskBlobs } from "@hanzo-fn/blobs";
 import {
   type Authenticator,
   parseManifest,
+  PlatformError,
   PERMISSIONS,
   type Permission,
   toCanonicalJson,
@@ -16,20 +17,34 @@ import type { Logger } from "@hanzo-fn/telemetry";
 import { createTestDatabase, recordingLog, tempDir } from "@hanzo-fn/testkit";
 import { createApp } from "./app.ts";
 import type { Control } from "./control.ts";
-import type { DeployRequest, DeploySource } from "./deploy.ts";
+import {
+  deploy as deployUntil,
+  type DeployDependencies,
+  type DeployRequest,
+  type DeployResult,
+  type DeploySource,
+} from "./deploy.ts";
 import { createReconciler, type ReconcilerDependencies } from "./reconcile.ts";
 import { createHandlers } from "./routes/index.ts";
 import { createApiServer } from "./server.ts";
 import { DEFAULT_SOURCE_LIMITS } from "./source/limits.ts";
 
+const patient = new AbortController().signal;
+
+export function deploy(deps: DeployDependencies, request: DeployRequest): Promise<DeployResult> {
+  return deployUntil(deps, request, patient);
+}
+
 /** An engine that does what the test says. */
 export function fakeDeployer() {
   const applied: DesiredFunction[] = [];
   const removed: string[] = [];
+  const retained: string[][] = [];
   const listeners = new Set<(status: RevisionStatus) => void>();
   const fake = {
     applied,
     removed,
+    retained,
     onApply: (_desired: DesiredFunction): Promise<void> => Promise.resolve(),
     async apply(desired: DesiredFunction) {
       applied.push(desired);
@@ -39,11 +54,15 @@ export function fakeDeployer() {
       removed.push(`${org}/${name}`);
       return Promise.resolve();
     },
+    retain(functions: readonly { readonly org: string; readonly function: string }[]) {
+      retained.push(functions.map((item) => `${item.org}/${item.function}`));
+    },
     observe(onChange: (status: RevisionStatus) => void, signal: AbortSignal) {
       listeners.add(onChange);
       signal.addEventListener("abort", () => listeners.delete(onChange));
     },
     status: () => undefined,
+    ready: () => undefined,
     tell(name: string, number: number, state: RevisionStatus["state"], message?: string) {
       const status: RevisionStatus = {
         ref: revisionRef("acme", name, number),
@@ -53,6 +72,9 @@ export function fakeDeployer() {
         warnings: [],
         ...(message === undefined ? {} : { failure: { code: "build_failed", message, logTail: [] } }),
       };
+      fake.report(status);
+    },
+    report(status: RevisionStatus) {
       for (const listener of listeners) listener(status);
     },
   } satisfies Deployer & Record<string, unknown>;
@@ -105,7 +127,19 @@ export async function testControl(wrap: (store: Store) => Store = (store) => sto
     hasSecret: (_org, name) => Promise.resolve(name === "known"),
     secrets: undefined,
     invoke: () => Promise.reject(new Error("not asked for")),
+    triggers: {
+      times: { tzVersion: "test", next: (_trigger, after) => new Date(after.getTime() + 3_600_000) },
+      prepare: () => Promise.resolve(() => Promise.resolve()),
+      lag: () => Promise.resolve({ items: 2, seconds: 1.5 }),
+      redrive: ({ id }) => Promise.resolve(`again:${id}`),
+    },
+    tasks: {
+      accept: () => Promise.reject(new Error("not asked for")),
+      ended: () => Promise.resolve(),
+      callbackKey: (org) => `key of ${org}`,
+    },
     signedObject: undefined,
+    publish: () => Promise.reject(new PlatformError("unavailable", "no broker is configured")),
     health: () =>
       Promise.resolve({ status: "ok", version: "1", engine: "local", checks: {}, warnings: [] } as const),
     forget: () => {},

@@ -8,18 +8,21 @@ import type { InstanceIdentity } from "./identity.ts";
 import type { GatewayMetrics } from "./metrics.ts";
 import { refuse } from "./refuse.ts";
 import { createShares, SHARES } from "./shares.ts";
+import type { RevisionTokens } from "./revision-tokens.ts";
 import type { Tokens } from "./tokens.ts";
 
 export interface DispatchParts {
   readonly routes: readonly Route[];
   readonly tokens: Tokens;
+  /** Of instances that a cluster starts. */
+  readonly revisionTokens: Pick<RevisionTokens, "find"> | undefined;
   readonly metrics: GatewayMetrics;
   readonly clock: Clock;
   readonly log: Logger;
 }
 
 const REQUEST_ID = /^[A-Za-z0-9._-]{1,128}$/;
-const BEARER = /^Bearer +([A-Za-z0-9_-]{1,128}) *$/i;
+const BEARER = /^Bearer +([A-Za-z0-9_-]{1,512}) *$/i;
 const TRACE = /^[0-9a-f]{2}-([0-9a-f]{32})-/;
 
 function requestIdOf({ headers }: IncomingMessage): string {
@@ -48,20 +51,26 @@ function urlOf({ url = "" }: IncomingMessage): URL {
 /** Aborts when the connection closes before the answer is complete. */
 function callerGone(response: ServerResponse): AbortSignal {
   const gone = new AbortController();
-  response.once("close", () => {
+  const onClose = (): void => {
     if (!response.writableFinished) gone.abort(new PlatformError("client_closed", "the caller has gone"));
-  });
+  };
+  if (response.closed) onClose();
+  else response.once("close", onClose);
   return gone.signal;
 }
 
 /** Every call: token, route, handler, answer, count. */
-export function createDispatch({ routes, tokens, metrics, clock, log }: DispatchParts): RequestListener {
+export function createDispatch(parts: DispatchParts): RequestListener {
+  const { routes, tokens, revisionTokens, metrics, clock, log } = parts;
   const shares = createShares(SHARES);
 
-  const identify = (request: IncomingMessage): InstanceIdentity => {
+  const identify = async (request: IncomingMessage): Promise<InstanceIdentity> => {
     const token = BEARER.exec(request.headers.authorization ?? "")?.[1];
-    const identity = token === undefined ? undefined : tokens.find(token);
-    if (identity !== undefined) return identity;
+    if (token !== undefined) {
+      const from = request.socket.remoteAddress ?? "";
+      const identity = tokens.find(token) ?? (await revisionTokens?.find(token, from));
+      if (identity !== undefined) return identity;
+    }
     throw refuse("unauthorized", "no running instance has this token");
   };
   /** What a function did wrong, or what is away and told of by whoever noticed, is in the function's own log. */
@@ -81,7 +90,7 @@ export function createDispatch({ routes, tokens, metrics, clock, log }: Dispatch
     let kind: Kind | "" = "";
     const reply = (answer: Answer): Promise<void> => send(request, response, answer, requestId);
     try {
-      const identity = identify(request);
+      const identity = await identify(request);
       if (!shares.mayKeep(identity, request.socket)) response.setHeader("connection", "close");
       await shares.inTurn(identity, async () => {
         const url = urlOf(request);

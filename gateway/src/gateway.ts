@@ -1,3 +1,4 @@
+import type { Publishers } from "@hanzo-fn/brokers";
 import type { Gateway } from "@hanzo-fn/engine";
 import type { Clock } from "@hanzo-fn/lifecycle";
 import type { Logger, Registry } from "@hanzo-fn/telemetry";
@@ -7,8 +8,9 @@ import { kvRoutes } from "./kv/route.ts";
 import type { Models } from "./models/models.ts";
 import { modelRoutes } from "./models/routes.ts";
 import { createGatewayMetrics } from "./metrics.ts";
-import { type Publishers, publishRoutes } from "./publish/route.ts";
+import { publishRoutes } from "./publish/route.ts";
 import { createGatewayServer, type GatewayServer, type GatewayServerOptions } from "./server.ts";
+import { createRevisionTokens, type RevisionTokensParts } from "./revision-tokens.ts";
 import { storageRoutes } from "./storage/routes.ts";
 import type { Storage } from "./storage/storage.ts";
 import { createTokens } from "./tokens.ts";
@@ -18,6 +20,8 @@ export interface GatewayParts {
   readonly storage: Storage;
   readonly publishers: Publishers;
   readonly models: Models;
+  /** Where instances run in a cluster, which starts them: tokens for whole revisions. */
+  readonly revisions?: Pick<RevisionTokensParts, "key" | "exists" | "isForeign"> | undefined;
   readonly registry: Registry;
   readonly clock: Clock;
   readonly log: Logger;
@@ -27,8 +31,9 @@ export interface GatewayParts {
 export interface GatewayPlane extends Gateway, GatewayServer {}
 
 export function createGateway(parts: GatewayParts, options: GatewayServerOptions): GatewayPlane {
-  const { kv, storage, publishers, models, registry, clock, log } = parts;
+  const { kv, storage, publishers, models, revisions, registry, clock, log } = parts;
   const tokens = createTokens();
+  const revisionTokens = revisions && createRevisionTokens({ ...revisions, clock });
   const dispatch = createDispatch({
     routes: [
       ...kvRoutes(kv),
@@ -37,6 +42,7 @@ export function createGateway(parts: GatewayParts, options: GatewayServerOptions
       ...modelRoutes(models),
     ],
     tokens,
+    revisionTokens,
     metrics: createGatewayMetrics(registry),
     clock,
     log,
@@ -48,10 +54,11 @@ export function createGateway(parts: GatewayParts, options: GatewayServerOptions
       const { token, revoke } = tokens.issue(identity);
       return { url: server.url, token, [Symbol.dispose]: revoke };
     },
+    ...(revisionTokens === undefined ? {} : { revisionToken: revisionTokens.tokenFor }),
     async stop(graceMs) {
       models.close();
       await server.stop(graceMs);
-      await Promise.all([kv.close(), publishers.nats?.close(), publishers.kafka?.close()]);
+      await kv.close();
     },
   };
 }

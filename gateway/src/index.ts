@@ -5,7 +5,6 @@ export { createMemoryKv, type KvSnapshot, type MemoryKv } from "./kv/memory.ts";
 export { createModels, type Models } from "./models/models.ts";
 export { createModelSources } from "./models/sources.ts";
 export { openModelTrees } from "./models/tree.ts";
-export type { Publishers } from "./publish/route.ts";
 export { roomOn, withRoom } from "./room.ts";
 export { createSignedObjects } from "./storage/signed.ts";
 export { createStorage, type Storage, type StorageRules } from "./storage/storage.ts";

@@ -2,6 +2,7 @@ import { existsSync, statSync } from "node:fs";
 import { createConnection } from "node:net";
 import { dirname } from "node:path";
 import { Readable } from "node:stream";
+import { PlatformError } from "@hanzo-fn/contract";
 import { describe, expect, test } from "vitest";
 import { createGatewayServer } from "./server.ts";
 import { call, openTestGateway } from "./test-setup.ts";
@@ -56,12 +57,56 @@ describe("a token", () => {
   });
 
   test("is in no line of the log, nor is what was sent", async () => {
-    await using t = await openTestGateway();
+    const nats = {
+      publish: () => Promise.reject(new PlatformError("unavailable", "no answer in time")),
+      close: () => Promise.resolve(),
+    };
+    await using t = await openTestGateway({ publishers: { nats } });
     await t.call("/v1/publish", { method: "POST", body: '{"subject":"mq.a.b","data":"s3cret"}' });
     const lines = JSON.stringify(t.log.lines);
     expect(lines).toContain("/v1/publish");
     expect(lines).not.toContain(t.token);
     expect(lines).not.toContain("s3cret");
+  });
+});
+
+describe("a token of a revision", () => {
+  const set = JSON.stringify({ op: "set", key: "k", data: { text: "mine" } });
+  const record = (...revisions: string[]) => ({
+    key: Buffer.alloc(32, 7),
+    exists: ({ org, revision }: { org: string; revision: string }) =>
+      Promise.resolve(revisions.includes(`${org}/${revision}`)),
+  });
+
+  test("opens its function's keys over TCP, for every instance, and no other organisation's", async () => {
+    await using t = await openTestGateway({ revisions: record("acme/f-00001", "acme-labs/f-00001") });
+    const tokenOf = (org: string): string =>
+      t.gateway.revisionToken?.({ org, function: "f", revision: "f-00001", createdAtMs: 1 }).reveal() ?? "";
+    const send = (token: string, body: string): Promise<Response> => {
+      const headers = { authorization: `Bearer ${token}` };
+      return fetch(`${t.gateway.tcpUrl()}/v1/kv`, { method: "POST", headers, body });
+    };
+    expect((await send(tokenOf("acme"), set)).status).toBe(200);
+    expect(await (await send(tokenOf("acme"), get)).json()).toEqual({ value: { text: "mine" } });
+    expect((await t.call("/v1/kv", { method: "POST", body: get })).json()).toEqual({
+      value: { text: "mine" },
+    });
+    expect(await (await send(tokenOf("acme-labs"), get)).json()).toEqual({ value: null });
+    expect((await send(tokenOf("other"), get)).status).toBe(401);
+  });
+
+  test("is taken nowhere where the platform serves none", async () => {
+    await using signing = await openTestGateway({ revisions: record("acme/f-00001") });
+    await using t = await openTestGateway();
+    const token = signing.gateway.revisionToken?.({
+      org: "acme",
+      function: "f",
+      revision: "f-00001",
+      createdAtMs: 1,
+    });
+    const headers = { authorization: `Bearer ${token?.reveal()}` };
+    expect((await call(t.socketPath, "/v1/kv", { method: "POST", headers, body: get })).status).toBe(401);
+    expect(t.gateway.revisionToken).toBeUndefined();
   });
 });
 

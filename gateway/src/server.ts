@@ -11,14 +11,16 @@ export interface GatewayServerOptions {
   readonly runDir: string;
   /** Whether instances run as users of their own, who must be able to connect. */
   readonly forOthers: boolean;
-  /** Listens on 127.0.0.1 too; 0 takes a free port. */
+  /** Listens on TCP too; 0 takes a free port. */
   readonly port?: number | undefined;
+  /** Where it does; 127.0.0.1 unless instances are on other machines. */
+  readonly host?: string | undefined;
 }
 
 export interface GatewayServer extends Service {
   /** `unix:<path>`, what instances on this machine are given. */
   readonly url: string;
-  /** `http://127.0.0.1:<port>` while it listens there. */
+  /** `http://<host>:<port>` while it listens there. */
   tcpUrl(): string | undefined;
 }
 
@@ -62,7 +64,7 @@ function close(server: Server, graceMs: number): Promise<void> {
 
 /** Where functions' instances reach the gateway. `start` rejects with `conflict` where the port is taken. */
 export function createGatewayServer(listener: RequestListener, options: GatewayServerOptions): GatewayServer {
-  const { runDir, forOthers, port } = options;
+  const { runDir, forOthers, port, host = "127.0.0.1" } = options;
   const folder = join(runDir, "g");
   const socketPath = join(folder, "s");
   const servers: Server[] = [];
@@ -83,7 +85,7 @@ export function createGatewayServer(listener: RequestListener, options: GatewayS
   const listenOnPort = async (): Promise<void> => {
     if (port === undefined) return;
     try {
-      servers.push(await listen(listener, { host: "127.0.0.1", port }));
+      servers.push(await listen(listener, { host, port }));
     } catch (cause) {
       throw new PlatformError("conflict", `port ${port} of the gateway is taken`, {
         component: "gateway",
@@ -102,7 +104,9 @@ export function createGatewayServer(listener: RequestListener, options: GatewayS
     url: `unix:${socketPath}`,
     tcpUrl() {
       const address = servers.map((server) => server.address()).find((at) => typeof at === "object");
-      return address ? `http://127.0.0.1:${(address as AddressInfo).port}` : undefined;
+      if (!address) return undefined;
+      const shown = host.includes(":") ? `[${host}]` : host;
+      return `http://${shown}:${(address as AddressInfo).port}`;
     },
     async start(signal) {
       signal.throwIfAborted();

@@ -1,7 +1,7 @@
 import { type IncomingHttpHeaders, request as httpRequest } from "node:http";
 import type { Readable } from "node:stream";
 import { openDiskObjects } from "@hanzo-fn/blobs";
-import type { Message, Publisher } from "@hanzo-fn/brokers";
+import type { Message, Publisher, Publishers } from "@hanzo-fn/brokers";
 import { systemClock } from "@hanzo-fn/lifecycle";
 import { exportGraphs } from "@hanzo-fn/models";
 import { openStore } from "@hanzo-fn/store";
@@ -65,7 +65,10 @@ export function recordingPublisher() {
 const IDENTITY = { org: "acme", function: "f", revision: "f-00001", instance: "fn-f-00001-local-1" };
 
 /** A gateway on the embedded store and the disk, with organisations `acme` and `acme-labs`. */
-export async function openTestGateway(over: Partial<GatewayParts> = {}) {
+export async function openTestGateway({
+  publishers,
+  ...over
+}: Partial<Omit<GatewayParts, "publishers">> & { readonly publishers?: Partial<Publishers> } = {}) {
   const database = await createTestDatabase();
   const dir = await tempDir("hfg-");
   const recorded = recordingLog();
@@ -87,7 +90,11 @@ export async function openTestGateway(over: Partial<GatewayParts> = {}) {
     {
       kv: createEmbeddedKv(store.kv, { maxBytesPerFunction: 1024 * 1024, maxConnections: 5 }),
       storage,
-      publishers: {},
+      publishers: {
+        nats: recordingPublisher().publisher,
+        kafka: recordingPublisher().publisher,
+        ...publishers,
+      },
       models: createModels(
         await openModelTrees(`${dir.path}/models`, exportGraphs),
         createModelSources(objects, `${dir.path}/plain`),

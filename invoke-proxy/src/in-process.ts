@@ -1,5 +1,7 @@
 import { PlatformError, type Identity } from "@hanzo-fn/contract";
-import { Call, type CallContext } from "./call.ts";
+import type { CallContext } from "./call-context.ts";
+import { Call } from "./call.ts";
+import { parseLines } from "./header-lines.ts";
 import type { AnswerHead, Origin } from "./origin.ts";
 import { readRequestFields } from "./request-fields.ts";
 
@@ -34,6 +36,8 @@ export interface InvokeResponse {
   readonly status: number;
   /** Lower-case names; repeated ones in order. */
   readonly headers: ReadonlyArray<readonly [name: string, value: string]>;
+  /** The answer is the platform's own: the function's never came. */
+  readonly platform: boolean;
   /** Ends with an error where the answer was cut. Not reading it to its end holds the call open: `return` it, or abort. */
   readonly body: AsyncIterable<Buffer>;
 }
@@ -73,16 +77,6 @@ function headerLists(request: InvokeRequest, identity: Identity) {
   return { names, lower: names.map((name) => name.toLowerCase()), values, hopByHop: [] };
 }
 
-function parseLines(lines: string): Array<readonly [string, string]> {
-  return lines
-    .split("\r\n")
-    .filter((line) => line !== "")
-    .map((line) => {
-      const colon = line.indexOf(": ");
-      return [line.slice(0, colon).toLowerCase(), line.slice(colon + 2)] as const;
-    });
-}
-
 /** Turns the callbacks of a call into a promise of an answer with a body to iterate over. */
 class InProcessOrigin implements Origin {
   readonly answer = Promise.withResolvers<InvokeResponse>();
@@ -110,13 +104,13 @@ class InProcessOrigin implements Origin {
 
   onHead(head: AnswerHead): void {
     const headers = parseLines(head.lines);
-    this.answer.resolve({ status: head.status, headers, body: this.#body() });
+    this.answer.resolve({ status: head.status, headers, platform: false, body: this.#body() });
   }
 
   onAnswer(status: number, lines: string, body: string): void {
     if (body !== "") this.#chunks.push(Buffer.from(body));
     this.#finish();
-    this.answer.resolve({ status, headers: parseLines(lines), body: this.#body() });
+    this.answer.resolve({ status, headers: parseLines(lines), platform: true, body: this.#body() });
   }
 
   onBody(buffer: Buffer, start: number, end: number): void {

@@ -1,8 +1,8 @@
-import type { Authenticator, FunctionRoutes, Identity } from "@hanzo-fn/contract";
+import type { AcceptTask, Authenticator, FunctionRoutes, Identity } from "@hanzo-fn/contract";
 import type { Instances } from "@hanzo-fn/engine";
 import type { Clock } from "@hanzo-fn/lifecycle";
 import type { Observer } from "./access.ts";
-import type { CallContext } from "./call.ts";
+import type { CallContext } from "./call-context.ts";
 import { createDeadlines } from "./deadlines.ts";
 import { createDateLine } from "./http-date.ts";
 import type { HeadLimits } from "./http1/head.ts";
@@ -18,6 +18,8 @@ export interface InvokerDependencies {
   readonly instances: Instances;
   readonly clock: Clock;
   readonly observer: Observer;
+  /** Keeps the calls of `invoke-async`; without it there are none. */
+  readonly acceptLater?: AcceptTask | undefined;
   /** See `AdmissionDependencies`. */
   readonly everyone?: CallContext["everyone"];
 }
@@ -41,6 +43,8 @@ export interface Invoker {
   /** Takes a function's routes in; older generations are ignored. */
   upsert(routes: FunctionRoutes): void;
   remove(org: string, functionName: string): void;
+  /** The numbers of the revisions that may be called; undefined where there is no such function. */
+  revisions(org: string, functionName: string): readonly number[] | undefined;
   /** Calls a function in process. See `InvokeRequest`. */
   invoke(request: InvokeRequest, identity: Identity, signal: AbortSignal): Promise<InvokeResponse>;
   /** For `createProxyServer`. */
@@ -81,6 +85,7 @@ export function createInvoker(deps: InvokerDependencies, options: InvokerOptions
     authenticator: deps.authenticator,
     everyone: deps.everyone,
     instances: deps.instances,
+    acceptLater: deps.acceptLater,
     upstreams: new Upstreams(
       { limits: options.responseLimits ?? RESPONSE_LIMITS, idleMs: options.upstreamIdleMs ?? 3000 },
       monotonic,
@@ -97,6 +102,8 @@ export function createInvoker(deps: InvokerDependencies, options: InvokerOptions
   return {
     upsert: (functionRoutes) => routes.upsert(functionRoutes),
     remove: (org, functionName) => routes.remove(org, functionName),
+    revisions: (org, functionName) =>
+      routes.function(org, functionName)?.revisions.map(({ revision }) => revision.number),
     invoke: (request, identity, signal) => invokeInProcess(calls, request, identity, signal),
     calls,
   };

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { canonicalPath, invokedFunction, isPlatformPath } from "./path.ts";
+import { canonicalPath, invokedFunction, isAsyncPath, isPlatformPath } from "./path.ts";
 
 describe("canonicalPath", () => {
   it.each([
@@ -54,4 +54,8 @@ it("reads the function's name out of an invoke path and out of no other", () => 
   expect(invokedFunction("/v1/functions/invoke")).toBeUndefined();
   expect(invokedFunction("/v1/functions//invoke")).toBeUndefined();
   expect(invokedFunction("/v1/functions/a/b/invoke")).toBeUndefined();
+  expect(invokedFunction("/v1/functions/embed/invoke-async")).toBe("embed");
+  expect(invokedFunction("/v1/functions/embed/tasks")).toBeUndefined();
+  expect(isAsyncPath("/v1/functions/embed/invoke-async")).toBe(true);
+  expect(isAsyncPath("/v1/functions/embed/invoke")).toBe(false);
 });

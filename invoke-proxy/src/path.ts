@@ -33,11 +33,22 @@ export function isPlatformPath(path: string): boolean {
 
 const INVOKE_PREFIX = "/v1/functions/";
 const INVOKE_SUFFIX = "/invoke";
+const ASYNC_SUFFIX = "/invoke-async";
 
-/** The name in `/v1/functions/{name}/invoke`. */
+/** Whether a path that `invokedFunction` knows asks for a call later. */
+export function isAsyncPath(path: string): boolean {
+  return path.endsWith(ASYNC_SUFFIX);
+}
+
+/** The name in `/v1/functions/{name}/invoke` and `/v1/functions/{name}/invoke-async`. */
 export function invokedFunction(path: string): string | undefined {
-  if (!path.startsWith(INVOKE_PREFIX) || !path.endsWith(INVOKE_SUFFIX)) return undefined;
-  const end = path.length - INVOKE_SUFFIX.length;
+  if (!path.startsWith(INVOKE_PREFIX)) return undefined;
+  return nameBefore(INVOKE_SUFFIX, path) ?? nameBefore(ASYNC_SUFFIX, path);
+}
+
+function nameBefore(suffix: string, path: string): string | undefined {
+  if (!path.endsWith(suffix)) return undefined;
+  const end = path.length - suffix.length;
   if (end <= INVOKE_PREFIX.length) return undefined;
   const name = path.slice(INVOKE_PREFIX.length, end);
   return name.includes("/") ? undefined : name;

@@ -1,6 +1,6 @@
 import type { PlatformError } from "@hanzo-fn/contract";
 import { errorAnswer, type ErrorAnswer } from "./answer-lines.ts";
-import type { CallContext } from "./call.ts";
+import type { CallContext } from "./call-context.ts";
 import type { ClientInfo } from "./request-lines.ts";
 import { traceContext } from "./trace-context.ts";
 

@@ -30,6 +30,17 @@ it("drops what belongs to the connection, and what Connection names", () => {
   expect(fields.forward).toBe("Keep: 2\r\n");
 });
 
+it("drops what would choose another revision behind Knative's activator, and what passes for a probe there", () => {
+  const fields = read({
+    "Knative-Serving-Namespace": "other",
+    "knative-serving-revision": "other-00001",
+    "K-Network-Probe": "queue",
+    "K-Proxy-Request": "activator",
+    "X-K": "1",
+  });
+  expect(fields.forward).toBe("X-K: 1\r\n");
+});
+
 it("drops identity and function headers however they are spelt", () => {
   const fields = read({
     "X-User-Id": "root",

@@ -21,6 +21,9 @@ export interface RequestFields {
   orgId: string | undefined;
   requestId: string | undefined;
   revision: string | undefined;
+  /** Of a call that is to be kept. */
+  callback: string | undefined;
+  expiresIn: string | undefined;
   traceparent: string | undefined;
   origin: string | undefined;
   preflightMethod: string | undefined;
@@ -44,11 +47,18 @@ const KIND = {
   forwardedHost: 12,
   trigger: 13,
   pass: 14,
+  callback: 15,
+  expiresIn: 16,
 } as const;
 
-/** Framing and connection fields are written anew for the next hop (RFC 9110, 7.6.1). */
+/**
+ * Framing and connection fields are written anew for the next hop (RFC 9110, 7.6.1). By the others Knative's programs
+ * between proxy and instance choose a revision, or take a request for a probe of their own.
+ */
 const DROPPED = `connection content-length expect host keep-alive proxy-authenticate proxy-authorization
-proxy-connection te trailer transfer-encoding upgrade`.split(/\s+/);
+proxy-connection te trailer transfer-encoding upgrade
+knative-serving-namespace knative-serving-revision k-kubelet-probe k-network-hash k-network-probe k-original-host
+k-proxy-request`.split(/\s+/);
 const PASSED =
   `accept accept-encoding accept-language cache-control content-type cookie range referer user-agent
 content-encoding if-match if-none-match tracestate`.split(/\s+/);
@@ -62,6 +72,8 @@ const KINDS: ReadonlyMap<string, number> = new Map<string, number>([
   ["x-org-id", KIND.orgId],
   ["x-request-id", KIND.requestId],
   ["x-function-revision", KIND.revision],
+  ["x-function-callback", KIND.callback],
+  ["x-function-expires-in", KIND.expiresIn],
   ["traceparent", KIND.traceparent],
   ["origin", KIND.origin],
   ["access-control-request-method", KIND.preflightMethod],
@@ -98,6 +110,8 @@ export function newRequestFields(): RequestFields {
     orgId: undefined,
     requestId: undefined,
     revision: undefined,
+    callback: undefined,
+    expiresIn: undefined,
     traceparent: undefined,
     origin: undefined,
     preflightMethod: undefined,
@@ -125,6 +139,12 @@ function readSpecial(fields: RequestFields, kind: number, line: string, lower: s
       break;
     case KIND.revision:
       fields.revision ??= value;
+      break;
+    case KIND.callback:
+      fields.callback ??= value;
+      break;
+    case KIND.expiresIn:
+      fields.expiresIn ??= value;
       break;
     case KIND.traceparent:
       fields.traceparent ??= value;

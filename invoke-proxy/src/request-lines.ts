@@ -23,6 +23,8 @@ export interface RequestFacts extends Admission {
   /** 0: no body; -1: chunked. */
   readonly bodyLength: number;
   readonly upgrade: string | undefined;
+  /** Lines for whoever passes the request on to the instance; before the caller's own, so that none of those counts. */
+  readonly targetLines: string;
 }
 
 function framingLines(facts: RequestFacts): string {
@@ -47,7 +49,8 @@ function forwardedLines(facts: RequestFacts): string {
 
 function identityLines(identity: Identity | undefined): string {
   if (identity === undefined || identity.kind === "anonymous") return "";
-  const user = identity.kind === "platform" ? "" : `X-User-Id: ${headerSafe(identity.subject)}\r\n`;
+  const subject = identity.kind === "platform" ? identity.onBehalfOf : identity.subject;
+  const user = subject === undefined ? "" : `X-User-Id: ${headerSafe(subject)}\r\n`;
   return `${user}X-Org-Id: ${identity.org}\r\n`;
 }
 
@@ -69,6 +72,7 @@ export function requestHeadText(facts: RequestFacts): string {
   const timeoutMs = facts.revision?.revision.timeoutMs ?? 0;
   return (
     `${facts.method} ${facts.target} HTTP/1.1\r\nHost: ${facts.client.host ?? "localhost"}\r\n` +
+    facts.targetLines +
     fields.forward +
     (facts.verified ? "" : fields.credentials) +
     `X-Request-ID: ${facts.requestId}\r\nX-Function-Deadline-Ms: ${timeoutMs}\r\ntraceparent: ${facts.traceparent}\r\n` +

@@ -1,7 +1,7 @@
 import { createServer, type AddressInfo, type Server, type Socket } from "node:net";
 import { PlatformError } from "@hanzo-fn/contract";
 import type { Service } from "@hanzo-fn/lifecycle";
-import type { CallContext } from "./call.ts";
+import type { CallContext } from "./call-context.ts";
 import { ClientConnection, type ConnectionHost, type ConnectionOptions } from "./http1/connection.ts";
 import { refusalAnswer } from "./refusal-answer.ts";
 

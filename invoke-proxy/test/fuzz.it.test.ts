@@ -2,11 +2,12 @@
  * Seeded fuzzing against Node's parser. FUZZ_SECONDS (default 30) bounds the time of the whole file, FUZZ_SEED
  * repeats a run.
  */
+import { seededBelow } from "@hanzo-fn/testkit";
 import { expect, it } from "vitest";
 import type { Case } from "./corpus/cases.ts";
 import { INVALID_REQUESTS, INVALID_RESPONSES, VALID_REQUESTS, VALID_RESPONSES } from "./corpus.ts";
 import { type Comparison, compareRequest, compareResponse } from "./differential.ts";
-import { mutate, seededRandom } from "./fuzz.ts";
+import { mutate } from "./fuzz.ts";
 import { pieces, singleBytes } from "./messages.ts";
 
 const SECONDS = Number(process.env["FUZZ_SECONDS"] ?? "30");
@@ -34,7 +35,7 @@ function verdict({ ours }: Comparison): string {
 }
 
 function fuzz<T extends Case>(cases: readonly T[], seed: number, until: number, compare: Compare<T>): Tally {
-  const random = seededRandom(seed);
+  const random = seededBelow(seed);
   const short = cases.filter((one) => one.bytes.length <= MAX_BYTES);
   const tally: Tally = { inputs: 0, accepted: 0 };
   while (Date.now() < until) {

@@ -1,17 +1,5 @@
 import type { Case } from "./corpus/cases.ts";
 
-/** A seeded source of integers (xorshift32), so that a failing run can be repeated. */
-export function seededRandom(seed: number): (below: number) => number {
-  let state = seed >>> 0 || 1;
-  return (below) => {
-    state ^= state << 13;
-    state ^= state >>> 17;
-    state ^= state << 5;
-    state >>>= 0;
-    return state % below;
-  };
-}
-
 const INSERTS: readonly string[] = [
   "\r",
   "\n",

@@ -12,7 +12,13 @@ import {
 import type { Address, Instances, Lease, Target } from "@hanzo-fn/engine";
 import { systemClock } from "@hanzo-fn/lifecycle";
 import type { Observer } from "../src/access.ts";
-import { createInvoker, createProxyServer, type InvokerOptions, type ProxyOptions } from "../src/index.ts";
+import {
+  createInvoker,
+  createProxyServer,
+  type InvokerDependencies,
+  type InvokerOptions,
+  type ProxyOptions,
+} from "../src/index.ts";
 
 /** `Bearer <org>/<subject>[/<permission>,…]`; invoke only unless permissions are named. */
 export function identityOf(token: string): Identity | undefined {
@@ -144,12 +150,16 @@ export function recordingObserver(): RecordingObserver {
 export async function startProxy(
   address: Address,
   routes: readonly FunctionRoutes[],
-  options: ProxyOptions & InvokerOptions = {},
+  options: ProxyOptions & InvokerOptions & Pick<InvokerDependencies, "acceptLater"> = {},
 ) {
   const instances = fakeInstances(address);
   const observer = recordingObserver();
   const authenticator = fakeAuthenticator();
-  const invoker = createInvoker({ authenticator, instances, clock: systemClock, observer }, options);
+  const { acceptLater } = options;
+  const invoker = createInvoker(
+    { authenticator, instances, clock: systemClock, observer, acceptLater },
+    options,
+  );
   for (const entry of routes) invoker.upsert(entry);
   const server = createProxyServer({ invoker }, { host: "127.0.0.1", port: 0, sweepMs: 20, ...options });
   await server.start(new AbortController().signal);

@@ -1,16 +1,23 @@
 import { parseManifest, PlatformError, toCanonicalJson, type ManifestOptions } from "@hanzo-fn/contract";
-import type { deployQuerySchema, functionListQuerySchema } from "@hanzo-fn/contract/api";
+import type { DeployCheckJson, deployQuerySchema, functionListQuerySchema } from "@hanzo-fn/contract/api";
 import type { FunctionAggregate, JsonObject } from "@hanzo-fn/store";
 import type { z } from "zod";
 import { type Call, type Handlers, jsonResponse } from "../app.ts";
 import type { Control } from "../control.ts";
+import { checkDeploy } from "../check-deploy.ts";
 import { deploy, type DeployRequest } from "../deploy.ts";
 import { functionDetailJson, functionJson, paginationOf, revisionJson } from "../present.ts";
 import { requireFunction } from "../queries.ts";
 import { readSource } from "../source/index.ts";
 import { readUpload } from "../upload.ts";
 
-type Own = "listFunctions" | "createFunction" | "getFunction" | "updateFunction" | "deleteFunction";
+type Own =
+  | "listFunctions"
+  | "createFunction"
+  | "checkFunction"
+  | "getFunction"
+  | "updateFunction"
+  | "deleteFunction";
 type DeployQuery = z.infer<typeof deployQuerySchema>;
 
 function parsed(text: string, options: ManifestOptions) {
@@ -19,14 +26,13 @@ function parsed(text: string, options: ManifestOptions) {
   return result;
 }
 
-async function runDeploy(
+/** What was uploaded, checked as far as it can be by itself; `work` has the source until it ends. */
+async function withRequest<T>(
   control: Control,
   call: Call,
-  mode: DeployRequest["mode"],
-  name: string | undefined,
-  status: number,
-) {
-  const { org } = call;
+  { mode, name }: { readonly mode: DeployRequest["mode"]; readonly name?: string | undefined },
+  work: (request: DeployRequest, warnings: readonly string[]) => Promise<T>,
+): Promise<T> {
   const query = call.query as DeployQuery;
   const { maxManifestBytes, source: sourceLimits } = control.limits;
   const uploadLimits = { maxManifestBytes, maxArchiveBytes: sourceLimits.maxArchiveBytes };
@@ -39,29 +45,49 @@ async function runDeploy(
     limits: { maxManifestBytes },
     name: query.name ?? name,
   });
-  const result = await deploy(control, {
-    org,
+  const request: DeployRequest = {
+    org: call.org,
     mode,
     manifest,
     manifestJson: toCanonicalJson(manifest) as JsonObject,
     source,
     noTraffic: query.no_traffic === true,
+  };
+  const words = warnings.map(({ path, rule }) => (path === undefined ? rule : `${path}: ${rule}`));
+  return await work(request, words);
+}
+
+function runDeploy(
+  control: Control,
+  call: Call,
+  mode: DeployRequest["mode"],
+  name: string | undefined,
+  status: number,
+): Promise<Response> {
+  return withRequest(control, call, { mode, name }, async (request, warnings) => {
+    const { org, manifest } = request;
+    const result = await deploy(control, request, call.signal);
+    void control.reconciler.kick(org, manifest.name);
+    const aggregate: FunctionAggregate = await requireFunction(control.store, org, manifest.name);
+    return jsonResponse(
+      {
+        function: functionJson(aggregate, control.view),
+        revision: revisionJson(result.revision, control.view),
+        created: result.created,
+        new_revision: result.newRevision,
+        changed: result.changed,
+        warnings,
+      },
+      status,
+    );
   });
-  void control.reconciler.kick(org, manifest.name);
-  const aggregate: FunctionAggregate = await requireFunction(control.store, org, manifest.name);
-  return jsonResponse(
-    {
-      function: functionJson(aggregate, control.view),
-      revision: revisionJson(result.revision, control.view),
-      created: result.created,
-      new_revision: result.newRevision,
-      changed: result.changed,
-      warnings: warnings.map((warning) =>
-        warning.path === undefined ? warning.rule : `${warning.path}: ${warning.rule}`,
-      ),
-    },
-    status,
-  );
+}
+
+function runCheck(control: Control, call: Call): Promise<Response> {
+  return withRequest(control, call, { mode: "upsert" }, async (request, warnings) => {
+    const found = await checkDeploy(control, request, call.signal);
+    return jsonResponse({ ...found, warnings: [...warnings, ...found.warnings] } satisfies DeployCheckJson);
+  });
 }
 
 async function list(control: Control, call: Call): Promise<Response> {
@@ -101,6 +127,7 @@ export function functionHandlers(control: Control): Pick<Handlers, Own> {
         undefined,
         201,
       ),
+    checkFunction: (call) => runCheck(control, call),
     getFunction: async (call) =>
       jsonResponse(
         functionDetailJson(

@@ -1,3 +1,4 @@
+import type { IncomingMessage } from "node:http";
 import { Readable } from "node:stream";
 import type { Handlers } from "../app.ts";
 import type { Control } from "../control.ts";
@@ -12,16 +13,21 @@ const HOP_BY_HOP = new Set([
   "proxy-connection",
 ]);
 
+/** End-to-end headers as sent, with lower-case names. */
+export function sentHeaders({ rawHeaders }: IncomingMessage): [string, string][] {
+  const sent: [string, string][] = [];
+  for (let i = 0; i < rawHeaders.length; i += 2) {
+    const name = (rawHeaders[i] as string).toLowerCase();
+    if (!HOP_BY_HOP.has(name)) sent.push([name, rawHeaders[i + 1] as string]);
+  }
+  return sent;
+}
+
 /** `POST /v1/functions/{name}/invoke` on :8060: the same phases as on :8061, in process. */
 export function invokeHandlers(control: Control): Pick<Handlers, "invokeFunction"> {
   return {
     async invokeFunction(call) {
       const { incoming } = call;
-      const sent: [string, string][] = [];
-      for (let i = 0; i < incoming.rawHeaders.length; i += 2) {
-        const name = (incoming.rawHeaders[i] as string).toLowerCase();
-        if (!HOP_BY_HOP.has(name)) sent.push([name, incoming.rawHeaders[i + 1] as string]);
-      }
       const revision = incoming.headers["x-function-revision"];
       const answer = await control.invoke(
         {
@@ -29,7 +35,7 @@ export function invokeHandlers(control: Control): Pick<Handlers, "invokeFunction
           function: call.params["name"] as string,
           revision: typeof revision === "string" ? revision : undefined,
           query: call.url.search,
-          headers: sent,
+          headers: sentHeaders(incoming),
           body: incoming,
           requestId: call.requestId,
         },

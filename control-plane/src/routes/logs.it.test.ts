@@ -3,8 +3,7 @@ import { logEntrySchema } from "@hanzo-fn/contract/api";
 import type { Store } from "@hanzo-fn/store";
 import { waitFor } from "@hanzo-fn/testkit";
 import { expect, it } from "vitest";
-import { deploy } from "../deploy.ts";
-import { request, startApi, testControl, yaml } from "../test-setup.ts";
+import { deploy, request, startApi, testControl, yaml } from "../test-setup.ts";
 
 function line(msg: string, level: FunctionLogEntry["level"] = "info"): FunctionLogEntry {
   return {

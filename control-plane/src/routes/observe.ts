@@ -97,12 +97,20 @@ async function logs(control: Control, call: Call): Promise<Response> {
     requestId: query.request_id,
     revision,
   };
+  return logStream(control, filter, query, call.signal);
+}
+
+/** What was logged, as server-sent events, until the client is gone. */
+export function logStream(
+  control: Control,
+  filter: LogFilter,
+  options: { readonly limit?: number | undefined; readonly follow?: boolean | undefined },
+  signal: AbortSignal,
+): Response {
   const stop = new AbortController();
-  call.signal.addEventListener("abort", () => stop.abort(), { once: true });
-  return eventStream(
-    logEvents(control, filter, query.limit ?? DEFAULT_LINES, query.follow === true, stop.signal),
-    stop,
-  );
+  signal.addEventListener("abort", () => stop.abort(), { once: true });
+  const { limit = DEFAULT_LINES, follow = false } = options;
+  return eventStream(logEvents(control, filter, limit, follow, stop.signal), stop);
 }
 
 async function metrics(control: Control, call: Call): Promise<Response> {

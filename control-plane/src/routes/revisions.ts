@@ -1,4 +1,4 @@
-import { parseDuration, PlatformError } from "@hanzo-fn/contract";
+import { PlatformError } from "@hanzo-fn/contract";
 import type { pageQuerySchema, TrafficRequest, waitQuerySchema } from "@hanzo-fn/contract/api";
 import type { FunctionAggregate, RevisionRow } from "@hanzo-fn/store";
 import type { z } from "zod";
@@ -6,13 +6,12 @@ import { type Call, type Handlers, jsonResponse } from "../app.ts";
 import type { Control } from "../control.ts";
 import { summarise } from "../figures.ts";
 import { paginationOf, revisionDetailJson, revisionJson, trafficJson } from "../present.ts";
-import { requireFunction, requireRevision, revisionNumber } from "../queries.ts";
+import { requireFunction, requireRevision, revisionNumber, waitMs } from "../queries.ts";
 import { planTraffic, type TrafficWish } from "../traffic.ts";
 import { trafficRevision } from "../traffic-rows.ts";
 
 type Own = "listRevisions" | "getRevision" | "setTraffic";
 
-const MAX_WAIT_MS = 60_000;
 const HOUR_MS = 3_600_000;
 
 async function list(control: Control, call: Call): Promise<Response> {
@@ -22,15 +21,6 @@ async function list(control: Control, call: Call): Promise<Response> {
   return jsonResponse({
     revisions: shown.map((row) => revisionJson(row, control.view)),
     pagination: paginationOf(page, pageSize, revisions.length),
-  });
-}
-
-function waitMs(text: string | undefined): number {
-  if (text === undefined) return 0;
-  const ms = parseDuration(text);
-  if (ms !== undefined && ms <= MAX_WAIT_MS) return ms;
-  throw new PlatformError("bad_request", `wait is a duration of at most 60s, not ${JSON.stringify(text)}`, {
-    component: "control-plane",
   });
 }
 

@@ -23,6 +23,15 @@ function requireName(name: string): string {
   });
 }
 
+/** Engines that keep values where instances run take the new one over. */
+async function tellUsers({ store }: Control, org: string, secret: string): Promise<void> {
+  const names = await store.revisions.functionsNaming(org, secret);
+  if (names.length === 0) return;
+  await store.withTransaction(async (tx) => {
+    for (const name of names) await tx.notifyChange(org, name);
+  });
+}
+
 export function secretHandlers(
   control: Control,
 ): Pick<Handlers, "listSecrets" | "setSecret" | "unsetSecret"> {
@@ -37,6 +46,7 @@ export function secretHandlers(
       const admin = requireAdmin(control);
       const name = requireName(call.params["name"] as string);
       await admin.set(call.org, name, (call.body as z.infer<typeof secretValueSchema>).value);
+      await tellUsers(control, call.org, name);
       return new Response(null, { status: 204 });
     },
     async unsetSecret(call) {
@@ -48,6 +58,7 @@ export function secretHandlers(
           next: "hanzo-fn secrets list",
         });
       }
+      await tellUsers(control, call.org, name);
       return new Response(null, { status: 204 });
     },
   };
