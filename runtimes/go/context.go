@@ -17,7 +17,8 @@ type Trigger struct {
 	Type string
 	// Source is the path of an HTTP call, else the subject, topic or schedule.
 	Source string
-	// ID is the event's id; empty for an HTTP call.
+	// ID is the trigger's id; of an asynchronous call the task's. An event's own is the header Idempotency-Key, or its
+	// BatchItem.ID.
 	ID string
 	// Timestamp is the time of the event as RFC 3339.
 	Timestamp string

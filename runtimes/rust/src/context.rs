@@ -23,7 +23,8 @@ pub struct Trigger {
     pub kind: String,
     /// The path of an HTTP call, else the subject, topic or schedule.
     pub source: String,
-    /// The event's id; empty for an HTTP call.
+    /// The trigger's id; of an asynchronous call the task's. An event's own is the header `Idempotency-Key`, or its
+    /// [`crate::Item::id`].
     pub id: String,
     /// RFC 3339.
     pub timestamp: String,

@@ -15,7 +15,7 @@ export interface Trigger {
   readonly source: string;
   /** RFC 3339. */
   readonly timestamp: string;
-  /** The event's id; empty for an HTTP call. */
+  /** The trigger's id, or the task's. An event's own is the header `Idempotency-Key`, or its item's `id`. */
   readonly id: string;
   /** 1 for the first delivery. */
   readonly attempt: number;

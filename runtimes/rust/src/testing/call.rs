@@ -108,7 +108,8 @@ impl Call {
         self
     }
 
-    /// Sets what called the function: `mq` and a subject, for example.
+    /// Sets what called the function: `mq` and a subject, for example. Without it the headers `X-Function-Trigger`,
+    /// `X-Function-Trigger-Timestamp` and their like say so, as they do on the platform.
     #[must_use]
     pub fn trigger(mut self, kind: &str, source: &str) -> Self {
         self.trigger = Some(Trigger {
@@ -143,13 +144,7 @@ impl Call {
         let headers = Headers::from(self.headers);
         let uri: Uri = self.target.parse()?;
         let (path, query) = (uri.path(), Query::parse(uri.query().unwrap_or_default()));
-        let trigger = self.trigger.unwrap_or_else(|| Trigger {
-            kind: "http".to_owned(),
-            source: path.to_owned(),
-            id: String::new(),
-            timestamp: time::now(),
-            attempt: 1,
-        });
+        let trigger = self.trigger.unwrap_or_else(|| Trigger::of(&headers, path));
         let method = match &self.method {
             Some(method) => method.parse()?,
             None if self.content.is_empty() => Method::GET,

@@ -1,0 +1,3 @@
+//! The source of {{name}}.
+
+pub mod handler;
