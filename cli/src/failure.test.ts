@@ -32,7 +32,7 @@ const EXITS: Record<number, readonly ErrorCode[]> = {
     ...(["load_failed", "missing_secret", "unsupported", "rate_limited", "head_too_large"] as const),
     ...(["range_not_satisfiable", "quota_exceeded", "object_rejected", "start_timeout"] as const),
     ...(["client_closed", "handler_error", "unserialisable", "not_implemented", "instance_exited"] as const),
-    ...(["object_not_found"] as const),
+    ...(["object_not_found", "loop_detected"] as const),
     ...(["malformed_response", "out_of_memory", "crash_loop", "http_version_not_supported"] as const),
   ],
   3: ["not_found"],
@@ -113,6 +113,8 @@ describe("reportFailure", () => {
     expect(report(new DOMException("stopped", "AbortError"))).toEqual({ exit: EXIT.interrupted, text: "" });
     const known = report(new PlatformError("not_found", "no context", { next: "make one" }));
     expect(known).toEqual({ exit: EXIT.notFound, text: "error: no context\n  next: make one\n" });
+    const component = report(new PlatformError("bad_request", "no", { component: "images", next: "do" }));
+    expect(component.text).toBe("error: no\n  from images\n  next: do\n");
     expect(report(new Error("odd"))).toEqual({ exit: EXIT.failure, text: "error: odd\n" });
   });
 });

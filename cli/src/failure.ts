@@ -90,11 +90,13 @@ export function reportFailure(output: Output, error: unknown, command: string | 
   const failure = error as {
     message?: string;
     code?: unknown;
+    component?: string;
     next?: string;
     details?: readonly { rule: string }[];
   };
   output.problem(`error: ${failure.message ?? String(error)}`);
   for (const detail of failure.details ?? []) output.problem(`  ${detail.rule}`);
+  if (failure.component !== undefined) output.problem(`  from ${failure.component}`);
   if (failure.next !== undefined) output.problem(`  next: ${failure.next}`);
   const code = failure.code;
   return typeof code === "string" && code in errorTable ? exitCodeOf(code as ErrorCode) : EXIT.failure;

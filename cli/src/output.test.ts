@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { age, bytes, createOutput, type Format, printTable } from "./output.ts";
+import { age, bytes, createOutput, type Format, printFields, printTable } from "./output.ts";
 
 function recorded(format: Format = "table", quiet = false, isTTY = false) {
   const written = { stdout: "", stderr: "" };
@@ -59,6 +59,20 @@ describe("output", () => {
     const { written, output } = recorded();
     output.status("busy");
     expect(written.stderr).toBe("");
+  });
+});
+
+describe("printFields", () => {
+  it("aligns the texts behind the widest title, and leaves out what is absent", () => {
+    const { written, output } = recorded();
+    const fields = [
+      ["A:", "1"],
+      ["Longer:", undefined],
+      ["B:", ""],
+    ] as const;
+    printFields(output, fields);
+    printFields(output, fields, "  ");
+    expect(written.stdout).toBe("A:      1\nB:      \nA:       1\nB:       \n");
   });
 });
 

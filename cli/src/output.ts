@@ -97,6 +97,17 @@ export function printTable<T>(output: Output, columns: readonly Column<T>[], row
   }
 }
 
+/** A title and its text; an absent text leaves the line out. */
+export type Field = readonly [title: string, text: string | undefined];
+
+/** A line for each field: the titles padded to the widest of all, then `gap` and the text. */
+export function printFields(output: Output, fields: readonly Field[], gap = " "): void {
+  const width = Math.max(...fields.map(([title]) => title.length));
+  for (const [title, text] of fields) {
+    if (text !== undefined) output.line(`${title.padEnd(width)}${gap}${text}`);
+  }
+}
+
 /** `3s`, `5m`, `2h`, `4d` since `iso`. */
 export function age(iso: string, nowMs: number): string {
   const seconds = Math.max(0, Math.floor((nowMs - Date.parse(iso)) / 1000));

@@ -9,6 +9,11 @@ interface Entry {
 /** Every command, sorted; loaded when it is called, so that a quick command stays quick. */
 export const COMMANDS: readonly Entry[] = [
   {
+    name: "cluster",
+    summary: "Say what a Kubernetes cluster lacks for functions, and how to mend it",
+    load: async () => (await import("./commands/cluster.ts")).cluster,
+  },
+  {
     name: "completion",
     summary: "Print a completion script for bash, zsh or fish",
     load: async () => (await import("./commands/completion.ts")).completion,
@@ -17,6 +22,11 @@ export const COMMANDS: readonly Entry[] = [
     name: "contexts",
     summary: "List the saved contexts, or switch to one",
     load: async () => (await import("./commands/contexts.ts")).contexts,
+  },
+  {
+    name: "dead-letters",
+    summary: "List the events that were given up, show them, deliver them again or delete them",
+    load: async () => (await import("./commands/dead-letters.ts")).deadLetters,
   },
   {
     name: "delete",
@@ -74,6 +84,11 @@ export const COMMANDS: readonly Entry[] = [
     load: async () => (await import("./commands/metrics.ts")).metrics,
   },
   {
+    name: "publish",
+    summary: "Publish a message to a queue or a topic",
+    load: async () => (await import("./commands/publish.ts")).publish,
+  },
+  {
     name: "revisions",
     summary: "List the revisions of a function with their traffic",
     load: async () => (await import("./commands/revisions.ts")).revisions,
@@ -94,6 +109,11 @@ export const COMMANDS: readonly Entry[] = [
     load: async () => (await import("./commands/serve.ts")).serve,
   },
   {
+    name: "tasks",
+    summary: "List, show or cancel asynchronous calls",
+    load: async () => (await import("./commands/tasks.ts")).tasks,
+  },
+  {
     name: "test",
     summary: "Run a function's unit tests with the platform's SDK",
     load: async () => (await import("./commands/test.ts")).test,
@@ -102,5 +122,10 @@ export const COMMANDS: readonly Entry[] = [
     name: "traffic",
     summary: "Show or change the traffic split of a function",
     load: async () => (await import("./commands/traffic.ts")).traffic,
+  },
+  {
+    name: "triggers",
+    summary: "List triggers, show one, pause or resume it, or see what it fired",
+    load: async () => (await import("./commands/triggers.ts")).triggers,
   },
 ];

@@ -1,9 +1,10 @@
 import { readFile, stat } from "node:fs/promises";
 import { join, relative, resolve } from "node:path";
-import type { DeployAnswerJson, RevisionDetailJson } from "@hanzo-fn/contract/api";
+import type { DeployAnswerJson, DeployCheckJson, RevisionDetailJson } from "@hanzo-fn/contract/api";
 import { followBuild } from "../build-lines.ts";
 import { type Client, createClient } from "../client.ts";
 import { type Command, EXIT, type Invocation, UsageError } from "../command.ts";
+import { reportCheck } from "../deploy-check.ts";
 import { detailLines, exitCodeOf } from "../failure.ts";
 import { bytes } from "../output.ts";
 import { createProgress, type Progress } from "../progress.ts";
@@ -78,16 +79,14 @@ function reportFailedRevision(invocation: Invocation, name: string, revision: Re
   return failure === undefined ? EXIT.failure : exitCodeOf(failure.code);
 }
 
-/** Packs, uploads, and waits until the revision is ready or has failed. */
-async function deploySource(
-  invocation: Invocation,
+/** Packs the source and sends it; gives the platform's answer. */
+async function upload<T>(
+  { flags }: Invocation,
   client: Client,
   progress: Progress,
-  source: string,
-  manifest: string,
-): Promise<number> {
-  const { flags, output } = invocation;
-  const started = performance.now();
+  { source, manifest }: Sources,
+  path: string,
+): Promise<T> {
   const wanted = flags.text("name");
   progress.now("Packing");
   const files = await listSource(source);
@@ -98,11 +97,40 @@ async function deploySource(
   progress.now("Uploading");
   const { contentType, body } = multipart(manifest, archive(files));
   const query = new URLSearchParams({
-    update: "true",
+    ...(flags.on("check") ? {} : { update: "true" }),
     ...(wanted === undefined ? {} : { name: wanted }),
     ...(flags.on("no-traffic") ? { no_traffic: "true" } : {}),
   });
-  const answer = await client.upload<DeployAnswerJson>("POST", `/v1/functions?${query}`, contentType, body);
+  return await client.upload<T>("POST", `${path}?${query}`, contentType, body);
+}
+
+interface Sources {
+  readonly source: string;
+  readonly manifest: string;
+}
+
+/** Packs, uploads, and says what a deploy would do. */
+async function checkSource(
+  invocation: Invocation,
+  client: Client,
+  progress: Progress,
+  sources: Sources,
+): Promise<number> {
+  const answer = await upload<DeployCheckJson>(invocation, client, progress, sources, "/v1/check");
+  progress.clear();
+  return await reportCheck(invocation.output, answer);
+}
+
+/** Packs, uploads, and waits until the revision is ready or has failed. */
+async function deploySource(
+  invocation: Invocation,
+  client: Client,
+  progress: Progress,
+  sources: Sources,
+): Promise<number> {
+  const { flags, output } = invocation;
+  const started = performance.now();
+  const answer = await upload<DeployAnswerJson>(invocation, client, progress, sources, "/v1/functions");
   const name = answer.function.name;
   progress.done(
     answer.new_revision
@@ -163,9 +191,18 @@ export const deploy: Command = {
       summary: "name of the function, instead of the manifest's",
     },
     { name: "no-traffic", type: "boolean", summary: "give the new revision no traffic until it is routed" },
+    {
+      name: "check",
+      type: "boolean",
+      summary: "say what would change and what would be refused; nothing is stored or built",
+    },
     { name: "no-wait", type: "boolean", summary: "return as soon as the deploy is accepted" },
   ],
-  examples: ["hanzo-fn deploy --name my-function --source ./src", "hanzo-fn deploy --source . --no-traffic"],
+  examples: [
+    "hanzo-fn deploy --name my-function --source ./src",
+    "hanzo-fn deploy --source . --no-traffic",
+    "hanzo-fn deploy --check",
+  ],
   async run(invocation) {
     const { flags, cwd } = invocation;
     const source = resolve(cwd, flags.text("source") ?? ".");
@@ -175,7 +212,9 @@ export const deploy: Command = {
     const client = await createClient(invocation);
     const progress = createProgress(invocation.output);
     try {
-      return await deploySource(invocation, client, progress, source, found.text);
+      const sources = { source, manifest: found.text };
+      const work = flags.on("check") ? checkSource : deploySource;
+      return await work(invocation, client, progress, sources);
     } finally {
       progress.clear();
     }

@@ -2,7 +2,7 @@ import type { FunctionDetailJson, RevisionDetailJson } from "@hanzo-fn/contract/
 import { createClient } from "../client.ts";
 import { type Command, EXIT } from "../command.ts";
 import { detailLines } from "../failure.ts";
-import { type Output, age, bytes, printTable } from "../output.ts";
+import { type Field, type Output, age, bytes, printFields, printTable } from "../output.ts";
 import { milliseconds, segment, trafficText } from "../words.ts";
 
 function printFunction(output: Output, detail: FunctionDetailJson): void {
@@ -12,18 +12,20 @@ function printFunction(output: Output, detail: FunctionDetailJson): void {
     Object.entries(map ?? {})
       .map(([key, value]) => `${key}=${String(value)}`)
       .join(" ");
-  output.line(`Name:        ${detail.name} (organisation ${detail.org})`);
-  if (detail.description !== undefined) output.line(`Description: ${detail.description}`);
-  output.line(`URL:         ${detail.url}`);
   const callable = detail.invocable;
-  output.line(`Callable:    ${callable.ok ? "yes" : `no: ${callable.reason ?? detail.state}`}`);
-  if (callable.next !== undefined) output.line(`Next:        ${callable.next}`);
-  output.line(
-    `Traffic:     ${trafficText(detail.traffic)} (${detail.traffic_mode === "latest" ? "follows the newest" : "split by hand"})`,
-  );
-  output.line(`Limits:      ${words(limits)}`);
-  output.line(`Scaling:     ${words(scaling)}`);
-  for (const warning of detail.warnings) output.line(`Warning:     ${warning}`);
+  const mode = detail.traffic_mode === "latest" ? "follows the newest" : "split by hand";
+  const warnings = detail.warnings.map((warning): Field => ["Warning:", warning]);
+  printFields(output, [
+    ["Name:", `${detail.name} (organisation ${detail.org})`],
+    ["Description:", detail.description],
+    ["URL:", detail.url],
+    ["Callable:", callable.ok ? "yes" : `no: ${callable.reason ?? detail.state}`],
+    ["Next:", callable.next],
+    ["Traffic:", `${trafficText(detail.traffic)} (${mode})`],
+    ["Limits:", words(limits)],
+    ["Scaling:", words(scaling)],
+    ...warnings,
+  ]);
 }
 
 function printRevision(output: Output, revision: RevisionDetailJson): void {

@@ -44,7 +44,8 @@ export const init: Command = {
   description:
     "Makes a folder with a handler, a manifest that your editor understands, a unit test and an example request.\n" +
     "Templates: http (an answer to a request), webhook (a signed one), llm-stream (server-sent events), model (an\n" +
-    "embedding by ctx.model). What the language's tools need to find the SDK is written too, for this machine alone.",
+    "embedding by ctx.model), queue (messages in batches), stream (counts by key), cron (a schedule), inference (token\n" +
+    "usage and an alert). What the language's tools need to find the SDK is written too, for this machine alone.",
   args: [
     {
       name: "folder",
@@ -64,7 +65,7 @@ export const init: Command = {
       name: "template",
       type: "string",
       value: "TEMPLATE",
-      summary: "http (default), webhook, llm-stream or model",
+      summary: "http (default), webhook, llm-stream, model, queue, stream, cron or inference",
     },
     { name: "name", type: "string", value: "NAME", summary: "name of the function (default my-function)" },
     { name: "force", type: "boolean", summary: "write over files that exist" },
@@ -72,6 +73,7 @@ export const init: Command = {
   examples: [
     "hanzo-fn init --runtime python --name my-function",
     "hanzo-fn init --runtime go --template llm-stream --name my-answers",
+    "hanzo-fn init --template queue --name my-orders",
     "hanzo-fn init . --runtime typescript",
   ],
   async run({ args, flags, cwd, output }) {

@@ -1,45 +1,11 @@
-import { readFile } from "node:fs/promises";
 import type { IncomingMessage } from "node:http";
-import { resolve } from "node:path";
-import { type Client, createClient, toApiError } from "../client.ts";
+import type { TaskAcceptedJson } from "@hanzo-fn/contract/api";
+import { type Client, createClient, readAll, toApiError } from "../client.ts";
 import { type Command, EXIT, type Invocation, UsageError } from "../command.ts";
 import { exitCodeOf } from "../failure.ts";
-import { readStdin } from "../stdin.ts";
+import { DATA_FLAGS, type Payload, payloadOf } from "../payload.ts";
 import { segment } from "../words.ts";
-
-interface Payload {
-  readonly body: string | Uint8Array | undefined;
-  readonly contentType: string | undefined;
-}
-
-async function readBody(path: string): Promise<Buffer> {
-  try {
-    return await readFile(path);
-  } catch (cause) {
-    throw new UsageError(`--file cannot be read: ${(cause as Error).message}`, { cause });
-  }
-}
-
-async function payloadOf({ flags, cwd }: Invocation): Promise<Payload> {
-  const data = flags.text("data");
-  const file = flags.text("file");
-  if (data !== undefined && file !== undefined) throw new UsageError("take one of --data and --file");
-  const contentType = flags.text("content-type");
-  if (data !== undefined) return { body: data, contentType: contentType ?? "application/json" };
-  if (file !== undefined) {
-    const body = file === "-" ? await readStdin() : await readBody(resolve(cwd, file));
-    return {
-      body,
-      contentType:
-        contentType ??
-        (file === "-" || file.endsWith(".json") ? "application/json" : "application/octet-stream"),
-    };
-  }
-  const body = await readStdin();
-  return body.length === 0
-    ? { body: undefined, contentType }
-    : { body, contentType: contentType ?? "application/json" };
-}
+import { exitCodeOfTask, waitForTask } from "./tasks.ts";
 
 function headersOf({ flags }: Invocation): Record<string, string> {
   const headers: Record<string, string> = {};
@@ -119,6 +85,39 @@ async function callOnce(
   return status === 504 ? exitCodeOf("timeout") : EXIT.functionError;
 }
 
+/** Queues the call; prints the task's id, or with --wait the answer once there is one. */
+async function callLater(client: Client, invocation: Invocation, payload: Payload): Promise<number> {
+  const { flags, output } = invocation;
+  const name = invocation.args[0] as string;
+  const headers = headersOf(invocation);
+  if (payload.contentType !== undefined) headers["content-type"] ??= payload.contentType;
+  const message = await client.send(`${client.invokeServer}/v1/functions/${segment(name)}/invoke-async`, {
+    method: "POST",
+    headers,
+    ...(payload.body === undefined ? {} : { body: payload.body }),
+  });
+  if (message.statusCode !== 202) throw await toApiError(message);
+  const accepted = JSON.parse((await readAll(message)).toString("utf8")) as TaskAcceptedJson;
+  const id = accepted.task_id;
+  if (!flags.on("wait")) {
+    await output.result(
+      accepted,
+      () => output.line(id),
+      () => [id],
+    );
+    output.note(`  next: hanzo-fn tasks get ${id} --wait`);
+    return EXIT.ok;
+  }
+  output.note(`${id} is accepted`);
+  const task = await waitForTask(client, id);
+  if (task.response?.body_url !== undefined) {
+    await printAnswer(await client.send(client.server + task.response.body_url), invocation);
+  }
+  output.note(`${task.status}, ${task.attempts} attempts, request ${task.request_id}`);
+  if (task.error !== undefined) output.problem(`error: ${task.error.message} (${task.error.code})`);
+  return exitCodeOfTask(task);
+}
+
 export const invoke: Command = {
   name: "invoke",
   summary: "Call a function and print its answer",
@@ -126,14 +125,7 @@ export const invoke: Command = {
     "The body is --data, --file, or standard input. The answer goes to stdout as it comes; one line about it to stderr.",
   args: [{ name: "name", required: true, summary: "the function", completes: "functions" }],
   flags: [
-    { name: "data", short: "d", type: "string", value: "JSON", summary: "the body" },
-    {
-      name: "file",
-      type: "string",
-      value: "PATH",
-      summary: "take the body from a file; - is standard input",
-      completes: "files",
-    },
+    ...DATA_FLAGS,
     {
       name: "header",
       short: "H",
@@ -167,6 +159,8 @@ export const invoke: Command = {
       summary: "call this revision, whatever the split",
       completes: "revisions",
     },
+    { name: "async", type: "boolean", summary: "queue the call and print its task's id" },
+    { name: "wait", type: "boolean", summary: "with --async: wait for the end and print the answer" },
     { name: "repeat", type: "string", value: "N", summary: "call N times, one after the other" },
     { name: "include", short: "i", type: "boolean", summary: "print status and headers too" },
   ],
@@ -174,12 +168,19 @@ export const invoke: Command = {
     `hanzo-fn invoke my-function --data '{"key": "value"}'`,
     "hanzo-fn invoke my-function --file document.json --revision 3",
     "echo '{}' | hanzo-fn invoke my-function",
+    "hanzo-fn invoke my-function --async --wait --data '{}'",
   ],
   async run(invocation) {
     const client = await createClient(invocation);
     const repeat = Number(invocation.flags.text("repeat") ?? "1");
     if (!Number.isInteger(repeat) || repeat < 1) throw new UsageError("--repeat takes a whole number from 1");
     const payload = await payloadOf(invocation);
+    if (invocation.flags.on("async")) {
+      const unfit = ["path", "method", "repeat"].find((name) => invocation.flags.text(name) !== undefined);
+      if (unfit !== undefined) throw new UsageError(`--async does not go with --${unfit}`);
+      return callLater(client, invocation, payload);
+    }
+    if (invocation.flags.on("wait")) throw new UsageError("--wait goes with --async");
     const path =
       invocation.flags.text("path") ?? `/v1/functions/${segment(invocation.args[0] as string)}/invoke`;
     let worst: number = EXIT.ok;

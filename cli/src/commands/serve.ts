@@ -1,6 +1,7 @@
 import { resolve } from "node:path";
 import { type Command, EXIT, type Invocation, UsageError } from "../command.ts";
 import { saveContext } from "../contexts.ts";
+import { isUsable } from "../config-problems.ts";
 import { readConfig } from "../serve/config.ts";
 import { type Platform, startPlatform } from "../serve/platform.ts";
 
@@ -84,15 +85,7 @@ export const serve: Command = {
   async run(invocation) {
     const { flags, env, output, signal } = invocation;
     const loaded = await readConfig(flags.text("config"), configFlags(invocation), invocation);
-    if (loaded.problems.length > 0) {
-      output.problem(`error: the configuration has ${loaded.problems.length} problems`);
-      for (const problem of loaded.problems) {
-        const place = problem.line === undefined ? "" : `${problem.line}:${problem.column ?? 1} `;
-        const suggestion = problem.suggestion === undefined ? "" : ` — ${problem.suggestion}`;
-        output.problem(`  ${place}${problem.path ?? ""}: ${problem.rule}${suggestion}`);
-      }
-      return EXIT.usage;
-    }
+    if (!isUsable(output, loaded)) return EXIT.usage;
     if (flags.text("output") !== undefined) throw new UsageError("serve has no -o: it logs JSON lines");
     for (const warning of loaded.warnings) output.note(`warning: ${warning.path ?? ""}: ${warning.rule}`);
     const platform = await startPlatform(loaded.config, signal);

@@ -63,12 +63,41 @@ test("events carry the headers of the event plane and an id of their source", ()
   });
 });
 
+test("items are those of a batch, and the first of them is the event where there are no batches", () => {
+  const samples = { mq: { items: ["a", "b", "c"] } };
+  const batch = (trigger: string): unknown => {
+    const { headers, body } = example(trigger, samples);
+    expect(headers["content-type"]).toBe("application/vnd.hanzo.batch+json");
+    const { items } = JSON.parse(body ?? "") as { items: { id: string; data: unknown }[] };
+    return items.map(({ id, data }) => [id, data]);
+  };
+  const first = Date.parse(NOW);
+  expect(batch("{type: mq, source: mq.a.b, batch_size: 2}")).toEqual([
+    [`mq:example:${first}`, "a"],
+    [`mq:example:${first + 1}`, "b"],
+  ]);
+  expect(batch("{type: mq, source: mq.a.b, partial_response: true}")).toEqual([[`mq:example:${first}`, "a"]]);
+  expect(example("{type: mq, source: mq.a.b}", samples)).toMatchObject({
+    headers: { "idempotency-key": `mq:example:${first}` },
+    body: '"a"',
+  });
+});
+
+test("events of a stream come as a list, be it of one, each with its offset", () => {
+  const { body } = example("{type: stream, topic: page_views, batch_size: 1}");
+  expect(JSON.parse(body ?? "")).toMatchObject({
+    items: [{ id: `kafka:page_views:0:${Date.parse(NOW)}`, data: {} }],
+  });
+});
+
 test("example.json that is not what it should be is refused with the form it has", async () => {
   await using dir = await tempDir("hfn-samples-");
   expect(await readSamples(dir.path)).toEqual({});
   for (const [text, message] of [
     ["{", "does not parse"],
     ['{"http": 1}', "holds an object by trigger type"],
+    ['{"mq": {"items": 1}}', "has a list, that is not empty, as `items`"],
+    ['{"mq": {"items": []}}', "has a list, that is not empty, as `items`"],
   ] as const) {
     writeFileSync(join(dir.path, "example.json"), text);
     await expect(readSamples(dir.path)).rejects.toThrow(message);

@@ -7,6 +7,8 @@ export const EXAMPLE_FILE = "example.json";
 /** What the author wants an example to hold, by trigger type, in `example.json`. */
 export interface Sample {
   readonly data?: unknown;
+  /** In place of `data`: that of each event of a batch. Where the trigger makes no batches the first one counts. */
+  readonly items?: readonly unknown[];
   readonly headers?: Readonly<Record<string, string>>;
 }
 export type Samples = Readonly<Record<string, Sample>>;
@@ -23,8 +25,10 @@ export interface ExampleRequest {
 }
 
 const BATCH_TYPE = "application/vnd.hanzo.batch+json";
-/** A batch of an example holds so many items at most. */
+/** A batch whose items the author does not write holds so many at most. */
 const EXAMPLE_ITEMS = 2;
+/** In the place of a trigger's id: there is no record of it here. */
+const TRIGGER_ID = "trg_example";
 
 function httpExample(trigger: Extract<Trigger, { type: "http" }>, sample: Sample): ExampleRequest {
   const method = trigger.methods.includes("POST") ? "POST" : (trigger.methods[0] as string);
@@ -71,44 +75,61 @@ function usageEvent(trigger: Extract<Trigger, { type: "inference" }>, now: strin
 
 interface Event {
   readonly source: string;
-  readonly id: string;
+  /** Its id as the event plane makes it; of the item `i` of a batch. */
+  readonly id: (i: number) => string;
   readonly data: unknown;
-  readonly batchSize: number;
+  /** Undefined where the trigger makes a call of each event. */
+  readonly batchSize: number | undefined;
+}
+
+/** Lists are what the function asks for by any of these (runtimes/contract.md, section 8). */
+function batchSizeOf({ type, batchSize, partialResponse }: Exclude<Trigger, { type: "http" | "cron" }>) {
+  return batchSize > 1 || partialResponse || type === "stream" ? batchSize : undefined;
 }
 
 function eventOf(trigger: Exclude<Trigger, { type: "http" }>, sample: Sample, now: string): Event {
-  const id = ulid(Date.parse(now));
+  // Ascending from one example to the next, as sequences and offsets are.
+  const first = Date.parse(now);
+  const data = sample.items?.[0] ?? sample.data;
   switch (trigger.type) {
     case "mq": {
       const source = trigger.source.replaceAll("*", "example").replace(/>$/, "example");
-      return { source, id: `mq:example:${id}`, data: sample.data ?? {}, batchSize: trigger.batchSize };
+      const id = (i: number): string => `mq:example:${first + i}`;
+      return { source, id, data: data ?? {}, batchSize: batchSizeOf(trigger) };
     }
-    case "stream":
-      return {
-        source: trigger.topic,
-        id: `kafka:${trigger.topic}:0:${id}`,
-        data: sample.data ?? {},
-        batchSize: trigger.batchSize,
-      };
+    case "stream": {
+      const id = (i: number): string => `kafka:${trigger.topic}:0:${first + i}`;
+      return { source: trigger.topic, id, data: data ?? {}, batchSize: batchSizeOf(trigger) };
+    }
     case "cron": {
-      const data = sample.data ?? (JSON.parse(trigger.payload ?? "{}") as unknown);
-      return { source: trigger.schedule, id: `cron:example:${now}`, data, batchSize: 1 };
+      const payload = data ?? (JSON.parse(trigger.payload ?? "{}") as unknown);
+      const id = (): string => `cron:${TRIGGER_ID}:${now}`;
+      return { source: trigger.schedule, id, data: payload, batchSize: undefined };
     }
     case "inference": {
-      const data = sample.data ?? usageEvent(trigger, now);
-      return { source: "llm_usage", id: `kafka:llm_usage:0:${id}`, data, batchSize: trigger.batchSize };
+      const id = (i: number): string => `kafka:llm_usage:0:${first + i}`;
+      const event = data ?? usageEvent(trigger, now);
+      return { source: "llm_usage", id, data: event, batchSize: batchSizeOf(trigger) };
     }
     default:
       return trigger satisfies never;
   }
 }
 
-function bodyOf({ data, id, source, batchSize }: Event, now: string): { type: string; body: string } {
-  if (batchSize === 1) return { type: "application/json", body: JSON.stringify(data) };
-  const items = Array.from({ length: Math.min(batchSize, EXAMPLE_ITEMS) }, (_, i) => {
-    return { id: `${id}-${i + 1}`, data, source, timestamp: now, attempt: 1 };
-  });
-  return { type: BATCH_TYPE, body: JSON.stringify({ items }) };
+function contentOf(
+  { data, id, source, batchSize }: Event,
+  sample: Sample,
+  now: string,
+): Pick<ExampleRequest, "headers" | "body"> {
+  if (batchSize === undefined) {
+    const headers = { "content-type": "application/json", "idempotency-key": id(0) };
+    return { headers, body: JSON.stringify(data) };
+  }
+  const all = sample.items ?? Array.from({ length: EXAMPLE_ITEMS }, () => data);
+  const items = all
+    .slice(0, batchSize)
+    .map((one, i) => ({ id: id(i), data: one, source, timestamp: now, attempt: 1 }));
+  return { headers: { "content-type": BATCH_TYPE }, body: JSON.stringify({ items }) };
 }
 
 /** The request that a trigger makes for an event. `now` is RFC 3339. */
@@ -121,16 +142,16 @@ export function exampleOf(
   const sample = samples[trigger.type] ?? {};
   if (trigger.type === "http") return httpExample(trigger, sample);
   const event = eventOf(trigger, sample, now);
-  const { type, body } = bodyOf(event, now);
+  const { headers, body } = contentOf(event, sample, now);
   return {
     title: `${trigger.type} ${event.source}`,
     method: "POST",
     path: `/v1/functions/${manifest.name}/invoke`,
     headers: {
-      "content-type": type,
+      ...headers,
       [HEADERS.trigger]: trigger.type,
       [HEADERS.triggerSource]: event.source,
-      [HEADERS.triggerId]: event.id,
+      [HEADERS.triggerId]: TRIGGER_ID,
       [HEADERS.triggerTimestamp]: now,
       [HEADERS.attempt]: "1",
       ...sample.headers,
@@ -154,6 +175,11 @@ export async function readSamples(root: string): Promise<Samples> {
     throw wrong(`does not parse: ${(error as Error).message}`);
   }
   const isMap = (item: unknown): boolean => typeof item === "object" && item !== null && !Array.isArray(item);
-  if (isMap(value) && Object.values(value as object).every(isMap)) return value as Samples;
-  throw wrong("holds an object by trigger type");
+  if (!isMap(value) || !Object.values(value as object).every(isMap))
+    throw wrong("holds an object by trigger type");
+  const samples = value as Samples;
+  const isFilled = ({ items }: Sample): boolean =>
+    items === undefined || (Array.isArray(items) && items.length > 0);
+  if (!Object.values(samples).every(isFilled)) throw wrong("has a list, that is not empty, as `items`");
+  return samples;
 }

@@ -71,11 +71,12 @@ function secretsOf(manifest: Manifest, given: Readonly<Record<string, string>>):
 }
 
 function notesOf(manifest: Manifest): readonly string[] {
-  const { resources, edge, onSuccess } = manifest;
+  const { resources, edge, onSuccess, onFailure } = manifest;
   return [
     ...(resources.gpu === undefined ? [] : ["resources.gpu: dev gives the function no GPU of its own"]),
     ...(edge?.enabled === true ? ["edge: dev runs here only"] : []),
     ...(onSuccess === undefined ? [] : ["on_success: dev does not publish answers"]),
+    ...(onFailure === undefined ? [] : ["on_failure: dev does not publish failures"]),
   ];
 }
 

@@ -19,6 +19,8 @@ export interface SourceWatch {
 const QUIET_MS = 12;
 /** Where looking takes longer than this, requests do not wait for it and the kernel's word is taken. */
 const LONG_LOOK_MS = 4;
+/** The quickest of so many looks says how long one takes: any single one may have waited for a busy machine. */
+const LOOKS = 8;
 const POLL_MS = 300;
 
 /** Watches a source with one watcher per folder; where the kernel has none left, by looking again and again. */
@@ -31,7 +33,7 @@ export function createSourceWatch(
   let state: SourceState = new Map();
   let version = 0;
   let changedAtMs = -Infinity;
-  let lookMs = 0;
+  const lookMs: number[] = [];
   let polling: NodeJS.Timeout | undefined;
   let soon: NodeJS.Immediate | undefined;
 
@@ -73,7 +75,8 @@ export function createSourceWatch(
     const next = scanSource(root);
     const changed = changedPaths(state, next);
     state = next;
-    lookMs = clock.monotonic() - begun;
+    lookMs.push(clock.monotonic() - begun);
+    if (lookMs.length > LOOKS) lookMs.shift();
     if (changed.length === 0 && version > 0) return version;
     follow();
     version += 1;
@@ -82,13 +85,15 @@ export function createSourceWatch(
     return version;
   };
 
+  const isLong = (): boolean => Math.min(...lookMs) > LONG_LOOK_MS;
+
   lookNow();
   changedAtMs = -Infinity;
   return {
     get version() {
       return version;
     },
-    look: () => (lookMs > LONG_LOOK_MS && polling === undefined ? version : lookNow()),
+    look: () => (isLong() && polling === undefined ? version : lookNow()),
     touch() {
       version += 1;
       onChange([]);

@@ -111,7 +111,7 @@ function databaseFinding(): Finding {
 }
 
 function isolationFindings(): Finding[] {
-  const root = openMemoryRoot(`hanzo-fn-doctor-${process.pid}`);
+  const root = openMemoryRoot();
   if (root !== undefined) closeMemoryRoot(root.root);
   const launch = { command: process.execPath, args: [], env: {} };
   const uids = defaultUids(defaultRunDir(tmpdir(), "doctor"));

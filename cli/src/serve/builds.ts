@@ -1,40 +1,33 @@
-import { type Blobs, sourceKey } from "@hanzo-fn/blobs";
+import { sourceKey } from "@hanzo-fn/blobs";
 import { createBuilder } from "@hanzo-fn/builder";
 import type { Config, LogSink, ManifestOptions, RuntimeName } from "@hanzo-fn/contract";
 import type { Prepare } from "@hanzo-fn/engine";
-import type { Clock } from "@hanzo-fn/lifecycle";
-import type { Store } from "@hanzo-fn/store";
-import type { Logger } from "@hanzo-fn/telemetry";
-import type { DataDir } from "./data-dir.ts";
-import type { Runtimes } from "./runtimes.ts";
+import type { Parts } from "./parts.ts";
+import { runDirOf, uidRange } from "./run-places.ts";
+import { installRuntimes, type Runtimes } from "./runtimes.ts";
 
 export interface Builds {
+  readonly runtimes: Runtimes;
   readonly prepare: Prepare;
+  /** Per runtime: what decides about a build besides the source. */
+  readonly keyOf: (runtime: string) => string;
   readonly manifestOptions: ManifestOptions;
   /** Removes working copies and layers that no revision refers to. */
-  collect(store: Store): () => Promise<void>;
+  collect(): Promise<void>;
   close(): Promise<void>;
-}
-
-interface Parts {
-  readonly config: Config;
-  readonly dir: DataDir;
-  readonly blobs: Blobs;
-  readonly runtimes: Runtimes;
-  /** Users of builds where the platform is root: they own nothing of it and run nothing else. */
-  readonly uids: { readonly source: number; readonly registry: number };
-  readonly logs: LogSink;
-  readonly clock: Clock;
-  readonly log: Logger;
 }
 
 function words(command: string): readonly string[] {
   return command.split(" ").filter((word) => word !== "");
 }
 
-/** The builder with its folders in the data directory. */
-export async function openBuilds(parts: Parts): Promise<Builds> {
-  const { config, dir, blobs, runtimes, uids, logs, clock, log } = parts;
+/** The builder with its folders in the data directory, and the toolchains of this machine. */
+export async function openBuilds(parts: Parts, logs: LogSink, signal: AbortSignal): Promise<Builds> {
+  const { config, dir, store, blobs, clock, log } = parts;
+  const runtimes = await installRuntimes(dir.runtimes, config.local, signal);
+  // They own nothing of the platform and run nothing else.
+  const users = uidRange(config, runDirOf(parts));
+  const uids = { source: users.base, registry: users.base + 1 };
   const { builds } = config;
   const isRoot = process.getuid?.() === 0;
   const builder = await createBuilder(
@@ -60,6 +53,7 @@ export async function openBuilds(parts: Parts): Promise<Builds> {
     },
   );
   return {
+    runtimes,
     prepare: ({ ref, runtime, entry, sourceDigest }, signal) =>
       builder.prepare(
         { org: ref.org, function: ref.function, revision: ref.name, runtime, entry, sourceDigest },
@@ -77,13 +71,13 @@ export async function openBuilds(parts: Parts): Promise<Builds> {
             fields: { phase: "build" },
           }),
       ),
+    keyOf: (runtime) => builder.keyOf(runtime),
     manifestOptions: {
-      engine: "local",
       gpuPool: false,
       runtimes: runtimeLimits(config),
       unavailable: unavailable(runtimes),
     },
-    collect: (store) => async () => {
+    async collect() {
       const referenced = [];
       for await (const { revisions } of store.loadAll()) {
         for (const { org, runtime, entry, sourceDigest } of revisions) {

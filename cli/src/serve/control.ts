@@ -1,16 +1,16 @@
 import { join } from "node:path";
-import type { Config, ManifestOptions } from "@hanzo-fn/contract";
+import { publish, type Publishers } from "@hanzo-fn/brokers";
+import type { Config } from "@hanzo-fn/contract";
 import type { Control, Reconciler } from "@hanzo-fn/control-plane";
-import { type LocalEngine, revisionRef } from "@hanzo-fn/engine";
+import { revisionRef } from "@hanzo-fn/engine";
 import type { Invoker } from "@hanzo-fn/invoke-proxy";
 import type { Store } from "@hanzo-fn/store";
 import type { InvocationMetrics } from "@hanzo-fn/telemetry";
+import { createCronTimes, type TriggerManager } from "@hanzo-fn/trigger-manager";
 import { VERSION } from "../version.ts";
-import { unenforcedLimits } from "./local.ts";
+import type { ServedEngine } from "./engine.ts";
 import type { Parts } from "./parts.ts";
-
-const NO_EGRESS =
-  "network.egress is stored, but the local engine cannot enforce it: the function reaches what this machine reaches";
+import type { ServedTasks } from "./tasks.ts";
 
 /** HIP-60: no file of a source is larger than 100 MB. */
 const MAX_FILE_BYTES = 100_000_000;
@@ -33,7 +33,7 @@ function invokeThrough(invoker: Invoker): Control["invoke"] {
     );
 }
 
-function healthOf(store: Store, engine: LocalEngine): Control["health"] {
+function healthOf(store: Store, engine: ServedEngine): Control["health"] {
   return async () => {
     const database = await store.health().then(
       () => "ok",
@@ -44,7 +44,7 @@ function healthOf(store: Store, engine: LocalEngine): Control["health"] {
       version: VERSION,
       engine: engine.kind,
       checks: { database },
-      warnings: unenforcedLimits(engine),
+      warnings: [...engine.warnings()],
     };
   };
 }
@@ -66,20 +66,22 @@ export function uploadFolder({ dir }: Pick<Parts, "dir">): string {
   return join(dir.temp, "uploads");
 }
 
-export interface ControlParts extends Parts {
-  readonly engine: LocalEngine;
+export interface ControlParts extends Omit<Parts, "engine"> {
+  readonly engine: ServedEngine;
   readonly invoker: Invoker;
   readonly reconciler: Reconciler;
   readonly metrics: InvocationMetrics;
+  readonly tasks: ServedTasks;
   readonly signedObject: Control["signedObject"];
-  readonly manifestOptions: ManifestOptions;
+  readonly publishers: Publishers;
+  readonly triggers: Pick<TriggerManager, "lag" | "prepare" | "redrive">;
   /** Known when the proxy listens. */
   readonly invokeUrl: () => string;
 }
 
 /** What the handlers of :8060 need, from the parts of this process. */
 export function createControl(parts: ControlParts): Control {
-  const { store, blobs, clock, log, reconciler, secrets, engine, invoker, metrics } = parts;
+  const { store, blobs, clock, log, reconciler, secrets, engine, invoker, metrics, triggers } = parts;
   return {
     store,
     blobs,
@@ -91,15 +93,24 @@ export function createControl(parts: ControlParts): Control {
         return parts.invokeUrl();
       },
       status: (row) => engine.deployer.status(revisionRef(row.org, row.function, row.number)),
-      unenforced: (row) => ((row.network.egress?.length ?? 0) > 0 ? [NO_EGRESS] : []),
+      unenforced: engine.unenforced,
     },
     hasSecret: secrets.has,
     secrets: secrets.admin,
     invoke: invokeThrough(invoker),
+    triggers: { ...triggers, times: createCronTimes() },
+    tasks: parts.tasks,
     signedObject: parts.signedObject,
+    publish: (publication, by, signal) => {
+      const author = { ...by, source: "api" };
+      return publish(parts.publishers, publication, { author, nowMs: clock.now(), signal });
+    },
     health: healthOf(store, engine),
-    forget: (_org, name) => metrics.forget(name),
-    manifestOptions: parts.manifestOptions,
+    forget(_org, name) {
+      metrics.forget(name);
+      parts.tasks.forget(name);
+    },
+    manifestOptions: engine.manifestOptions,
     limits: uploadLimits(parts.config),
     tempDir: uploadFolder(parts),
     version: VERSION,

@@ -27,9 +27,10 @@ export async function sweepOnce(parts: GarbageParts, graceMs: number, signal: Ab
     blobs,
     referenced: async () =>
       new Set(
-        (await store.referencedBlobs()).map(({ org, kind, ref }) =>
-          (kind === "source" ? sourceKey : layerKey)(org, ref),
-        ),
+        (await store.referencedBlobs()).map(({ org, kind, ref }) => {
+          if (kind === "task" || kind === "letter") return ref;
+          return kind === "source" ? sourceKey(org, ref) : layerKey(org, ref);
+        }),
       ),
     olderThanMs: graceMs,
     now,

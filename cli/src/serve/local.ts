@@ -1,26 +1,12 @@
-import { tmpdir } from "node:os";
-import type { Config, LogSink } from "@hanzo-fn/contract";
-import {
-  createLocalEngine,
-  defaultRunDir,
-  defaultUids,
-  type Gateway,
-  KNATIVE_DEFAULTS,
-  type LocalEngine,
-} from "@hanzo-fn/engine";
-import { type Builds, openBuilds } from "./builds.ts";
+import type { Config } from "@hanzo-fn/contract";
+import { createLocalEngine, KNATIVE_DEFAULTS, type LocalEngine } from "@hanzo-fn/engine";
+import { openBuilds } from "./builds.ts";
+import type { EngineDeps, ServedEngine } from "./engine.ts";
 import type { Parts } from "./parts.ts";
-import { installRuntimes } from "./runtimes.ts";
+import { runDirOf, type UidRange, uidRange } from "./run-places.ts";
 
-interface UidRange {
-  readonly base: number;
-  readonly count: number;
-}
-
-/** Users that belong to this platform where it is root: the first two build, the others run instances. */
-function uidRange({ local }: Config, runDir: string): UidRange {
-  return local.uidBase === undefined ? defaultUids(runDir) : { base: local.uidBase, count: local.uidCount };
-}
+const NO_EGRESS =
+  "network.egress is stored, but the local engine cannot enforce it: the function reaches what this machine reaches";
 
 function engineOptions({ local, limits }: Config, uids: UidRange) {
   return {
@@ -39,33 +25,19 @@ function engineOptions({ local, limits }: Config, uids: UidRange) {
   };
 }
 
-/** Sockets of this machine's instances and of the gateway. */
-export function runDirOf({ dir }: Pick<Parts, "dir">): string {
-  return defaultRunDir(tmpdir(), dir.root);
-}
-
 /** The local engine with its runtimes and its builder. */
 export async function openLocalEngine(
-  { config, dir, blobs, secrets, clock, log }: Parts,
-  { logs, gateway }: { readonly logs: LogSink; readonly gateway: Gateway },
+  parts: Parts,
+  { logs, gateway }: EngineDeps,
   signal: AbortSignal,
-): Promise<{ engine: LocalEngine; builds: Builds }> {
-  const runtimes = await installRuntimes(dir.runtimes, config.local, signal);
-  const runDir = runDirOf({ dir });
+): Promise<ServedEngine> {
+  const { config, secrets, clock, log } = parts;
+  const builds = await openBuilds(parts, logs, signal);
+  const runDir = runDirOf(parts);
   const uids = uidRange(config, runDir);
-  const builds = await openBuilds({
-    config,
-    dir,
-    blobs,
-    runtimes,
-    uids: { source: uids.base, registry: uids.base + 1 },
-    logs,
-    clock,
-    log,
-  });
   const engine = createLocalEngine(
     {
-      runtimes: runtimes.launches,
+      runtimes: builds.runtimes.launches,
       prepare: builds.prepare,
       resolveSecrets: secrets.resolve,
       gateway,
@@ -76,11 +48,21 @@ export async function openLocalEngine(
     },
     engineOptions(config, { base: uids.base + 2, count: uids.count - 2 }),
   );
-  return { engine, builds };
+  return {
+    kind: engine.kind,
+    deployer: engine.deployer,
+    instances: engine.instances,
+    services: [engine],
+    manifestOptions: { ...builds.manifestOptions, engine: "local" },
+    warnings: () => unenforcedLimits(engine),
+    unenforced: (row) => ((row.network.egress?.length ?? 0) > 0 ? [NO_EGRESS] : []),
+    collect: builds.collect,
+    close: builds.close,
+  };
 }
 
 /** What this machine's local engine does not enforce, in words. */
-export function unenforcedLimits(engine: LocalEngine): string[] {
+function unenforcedLimits(engine: LocalEngine): string[] {
   const items = engine.isolation().filter((item) => !item.enforced);
   return [...new Set(items.map((item) => item.detail))];
 }

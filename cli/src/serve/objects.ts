@@ -1,4 +1,3 @@
-import { randomBytes } from "node:crypto";
 import {
   type Blobs,
   createUrlSigner,
@@ -16,6 +15,7 @@ import type { Clock } from "@hanzo-fn/lifecycle";
 import type { Store } from "@hanzo-fn/store";
 import type { Logger } from "@hanzo-fn/telemetry";
 import type { DataDir } from "./data-dir.ts";
+import { keptSecret } from "./kept-secret.ts";
 
 /** Undefined where no S3 service is configured. */
 function s3Of({ storage }: Config): S3Settings | undefined {
@@ -52,13 +52,6 @@ export interface ObjectStorage {
   readonly signer: UrlSigner | undefined;
   /** Base URLs under which objects are reached as `<base>/<bucket>/<key>`. */
   readonly endpoints: () => readonly string[];
-}
-
-/** The same at every start, so that a URL outlives the platform that signed it. */
-async function signingSecret(store: Store, clock: Clock): Promise<Uint8Array> {
-  const fresh = { secret: randomBytes(32).toString("base64") };
-  const kept = await store.settings.setIfAbsent("", "object-urls", fresh, new Date(clock.now()));
-  return Buffer.from(kept["secret"] as string, "base64");
 }
 
 const withoutSlash = (url: string): string => url.replace(/\/+$/, "");
@@ -98,7 +91,7 @@ export async function openObjects(
       endpoints: () => endpoints,
     };
   }
-  const secret = await signingSecret(store, clock);
+  const secret = await keptSecret(store, "object-urls", clock);
   const own = (): string => `${baseUrl()}/v1/objects`;
   const shown = (): string => `${withoutSlash(storage.publicUrl ?? baseUrl())}/v1/objects`;
   const signer: UrlSigner = {

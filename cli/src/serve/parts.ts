@@ -1,5 +1,5 @@
 import type { Blobs } from "@hanzo-fn/blobs";
-import { type Authenticator, type Config, PlatformError } from "@hanzo-fn/contract";
+import { type Authenticator, chosenEngine, type Config, PlatformError } from "@hanzo-fn/contract";
 import { type Clock, systemClock } from "@hanzo-fn/lifecycle";
 import { openStore, type Store } from "@hanzo-fn/store";
 import { createLogger, type Logger } from "@hanzo-fn/telemetry";
@@ -12,10 +12,13 @@ import { openSecrets, type Secrets } from "./secrets.ts";
 /** What every plane of this process shares. */
 export interface Parts {
   readonly config: Config;
+  readonly engine: "local" | "knative";
   readonly clock: Clock;
   readonly log: Logger;
   readonly dir: DataDir;
   readonly store: Store;
+  /** No other process uses the database: the embedded one belongs to the process that started it. */
+  readonly alone: boolean;
   readonly blobs: Blobs;
   readonly secrets: Secrets;
   readonly authenticator: Authenticator;
@@ -33,23 +36,19 @@ function createPlatformLogger({ observability }: Config): Logger {
   });
 }
 
-/** This build has the local engine, whose instances live in the process of the proxy, and the planes that it needs. */
-function requireServed({ engine, planes }: Config): void {
-  const unsupported = (message: string, next: string): PlatformError =>
-    new PlatformError("unsupported", message, { component: "serve", next });
-  if (engine === "knative")
-    throw unsupported("this build has no Knative engine", "set engine to local or auto");
+/** Instances and routes live in the process of the proxy, and deploys in that of the API. */
+function requirePlanes({ planes }: Config): void {
   const missing = (["api", "proxy"] as const).find((plane) => !planes.includes(plane));
   if (missing === undefined) return;
-  throw unsupported(
-    `the local engine needs the plane ${missing} in its process`,
-    "set planes to [api, proxy]",
-  );
+  throw new PlatformError("unsupported", `this build needs the plane ${missing} in its process`, {
+    component: "serve",
+    next: "set planes to [api, proxy]",
+  });
 }
 
 /** Opens the database first: it holds the lock on the data directory. */
 export async function openParts(config: Config, signal: AbortSignal): Promise<Parts> {
-  requireServed(config);
+  requirePlanes(config);
   const clock = systemClock;
   const log = createPlatformLogger(config);
   const dir = await makeDataDir(config.dataDir);
@@ -67,7 +66,10 @@ export async function openParts(config: Config, signal: AbortSignal): Promise<Pa
     const blobs = await openBlobs(config, { dir, clock, signal });
     const secrets = openSecrets(config, dir, clock);
     const { authenticator, adminKey } = await openIdentity({ config, store, clock, log }, dir.adminKeyFile);
-    return { config, clock, log, dir, store, blobs, secrets, authenticator, adminKey };
+    const chosen = { engine: config.engine, registry: config.images.registry };
+    const engine = chosenEngine(chosen, process.env);
+    const alone = database.url === undefined;
+    return { config, engine, clock, log, dir, store, alone, blobs, secrets, authenticator, adminKey };
   } catch (error) {
     await store.close();
     throw error;

@@ -1,21 +1,32 @@
 import { mkdir } from "node:fs/promises";
 import type { Config } from "@hanzo-fn/contract";
 import { createApiServer, createApp, createHandlers, createReconciler } from "@hanzo-fn/control-plane";
-import { createInvoker, createProxyServer, createRouteFeed, type ProxyOptions } from "@hanzo-fn/invoke-proxy";
+import {
+  createInvoker,
+  createProxyServer,
+  createRouteFeed,
+  type Invoker,
+  type ProxyOptions,
+} from "@hanzo-fn/invoke-proxy";
 import { createGroup } from "@hanzo-fn/lifecycle";
 import { createFiguresSink, createLogSink } from "@hanzo-fn/store";
 import { createInvocationMetrics, createRegistry } from "@hanzo-fn/telemetry";
+import { createBudget, REPLICA_BUDGET } from "@hanzo-fn/trigger-manager";
 import { createControl, uploadFolder } from "./control.ts";
+import { openBrokers } from "./brokers.ts";
+import { openEngine } from "./engine.ts";
 import { createGarbageCollector } from "./garbage.ts";
 import { openGateway } from "./gateway.ts";
-import { openLocalEngine, runDirOf, unenforcedLimits } from "./local.ts";
 import { createMetricsService } from "./metrics-service.ts";
 import { createObserver } from "./observer.ts";
 import { openParts, type Parts } from "./parts.ts";
+import { runDirOf } from "./run-places.ts";
+import { openTasks } from "./tasks.ts";
 import { createTraces } from "./traces.ts";
+import { createTriggers } from "./triggers.ts";
 
 export interface Platform {
-  readonly engine: "local";
+  readonly engine: "local" | "knative";
   readonly dataDir: string;
   readonly urls: { readonly api: string; readonly invoke: string; readonly metrics: string };
   /** Set where the platform is its own issuer. */
@@ -64,18 +75,24 @@ async function startPlanes(parts: Parts, signal: AbortSignal): Promise<Platform>
   const traces = createTraces(observability, { clock, log, fetch: globalThis.fetch });
   const logs = createLogSink({ store, clock, log });
   const figures = createFiguresSink({ store, clock, log });
+  const brokers = openBrokers(parts);
+  const { publishers } = brokers;
   const { gateway, signedObject } = await openGateway(parts, {
+    publishers,
     registry,
     runDir: runDirOf(parts),
     apiUrl: () => urlOf(server.host, api.port()),
+    isForeign: (org, address) => engine.isForeign?.(org, address) ?? false,
   });
-  const { engine, builds } = await openLocalEngine(parts, { logs, gateway }, signal);
+  const engine = await openEngine(parts, { logs, gateway }, signal);
   await mkdir(uploadFolder(parts), { recursive: true, mode: 0o700 });
 
   const logRequests = observability.logLevel === "debug" || observability.logLevel === "trace";
   const observer = createObserver({ metrics, figures, traces, log, logRequests });
-  const invoker = createInvoker(
-    { authenticator, instances: engine.instances, clock, observer },
+  const budget = createBudget(REPLICA_BUDGET);
+  const tasks = await openTasks(parts, { registry, budget, publishers, invoker: () => invoker });
+  const invoker: Invoker = createInvoker(
+    { authenticator, instances: engine.instances, clock, observer, acceptLater: tasks.accept },
     { maxBodyBytes: limits.maxBodyBytes, traceSampling: observability.traceSampling },
   );
   const proxy = createProxyServer({ invoker }, proxyOptions(config));
@@ -87,14 +104,17 @@ async function startPlanes(parts: Parts, signal: AbortSignal): Promise<Platform>
     log,
     refreshRoutes: feed.refresh,
   });
+  const triggers = createTriggers({ ...parts, brokers, engine, invoker, registry, budget });
   const control = createControl({
     ...parts,
     engine,
     invoker,
     reconciler,
     metrics,
+    tasks,
     signedObject,
-    manifestOptions: builds.manifestOptions,
+    publishers,
+    triggers,
     invokeUrl: () => urlOf(server.host, proxy.address().port),
   });
   const api = createApiServer(createApp({ authenticator, handlers: createHandlers(control), log }), {
@@ -109,18 +129,22 @@ async function startPlanes(parts: Parts, signal: AbortSignal): Promise<Platform>
     registry,
     ready: () => ready,
   });
-  const garbage = createGarbageCollector({ store, blobs, collectBuilds: builds.collect(store), clock, log });
+  const garbage = createGarbageCollector({ store, blobs, collectBuilds: engine.collect, clock, log });
   const spans = traces === undefined ? [] : [traces.exporter];
   const group = createGroup([
     ...spans,
     logs,
     figures,
+    brokers.service,
     gateway,
-    engine,
+    ...engine.services,
     feed,
     reconciler,
     proxy,
     api,
+    // Stopped before the proxy, whose connections their calls use.
+    triggers,
+    ...tasks.services,
     metricsService,
     garbage,
   ]);
@@ -143,12 +167,12 @@ async function startPlanes(parts: Parts, signal: AbortSignal): Promise<Platform>
     dataDir: dir.root,
     urls,
     adminKey: parts.adminKey,
-    warnings: unenforcedLimits(engine),
+    warnings: engine.warnings(),
     async stop() {
       ready = false;
       log.info("stopping");
       await group.stop(config.local.drainTimeoutMs);
-      await builds.close();
+      await engine.close();
       await store.close();
     },
   };
