@@ -2,10 +2,12 @@
 import { generateKeyPairSync } from "node:crypto";
 import { OPERATIONS, type Operation } from "@hanzo-fn/contract/api";
 import { errorBodySchema } from "@hanzo-fn/contract/api";
+import { waitFor } from "@hanzo-fn/testkit";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { type FakeIam, startFakeIam } from "./support/fake-iam.ts";
 import { deployFunction, type FunctionSource, manifestText } from "./support/functions.ts";
 import { startPlatform, type TestPlatform } from "./support/platform.ts";
+import { accepted, endOf } from "./support/tasks.ts";
 
 /** What anybody may see. An operation that is added must be put here on purpose. */
 const PUBLIC = new Set(["getHealth", "getOpenApi", "getReference"]);
@@ -16,16 +18,22 @@ const ORG = "local";
 const WALK: FunctionSource = {
   name: "walk",
   runtime: "typescript",
-  code: "export const handle = () => ({ ok: true });\n",
+  // Called by its schedule it fails, so that there is a dead letter to look at.
+  code: "export const handle = (ctx) => {\n  if (ctx.trigger.type === 'cron') throw new Error('no');\n  return ctx.data?.hang ? new Promise(() => {}) : { ok: true };\n};\n",
   triggers:
     "triggers:\n  - type: http\n    path: /v1/functions/walk\n    methods: [GET, POST]\n" +
     "  - type: http\n    path: /optional\n    methods: [GET]\n    auth: optional\n" +
-    "  - type: http\n    path: /open\n    methods: [GET]\n    auth: none\n",
+    "  - type: http\n    path: /open\n    methods: [GET]\n    auth: none\n" +
+    '  - {type: cron, schedule: "@every 1s", retry: {attempts: 1}}\n',
 };
 
 let iam: FakeIam;
 let platform: TestPlatform;
 let triggerId: string;
+let letterId: string;
+/** One task that has ended, and one that runs until it is cancelled. */
+let ended: string;
+let running: string;
 
 beforeAll(async () => {
   iam = await startFakeIam();
@@ -33,8 +41,20 @@ beforeAll(async () => {
   platform = await startPlatform({ config, env: { DATABASE_URL: "" } });
   await deployFunction(platform, WALK);
   await platform.ok(["secrets", "set", "kept=1"]);
-  const listed = (await (await platform.fetchApi("/v1/triggers")).json()) as { triggers: { id: string }[] };
+  const list = async <T>(path: string): Promise<T> => (await (await platform.fetchApi(path)).json()) as T;
+  const listed = await list<{ triggers: { id: string }[] }>("/v1/triggers?type=cron");
   triggerId = listed.triggers[0]?.id as string;
+  letterId = await waitFor(
+    "a dead letter",
+    async () => {
+      const letters = await list<{ dead_letters: { id: string }[] }>("/v1/dead-letters");
+      return letters.dead_letters[0]?.id;
+    },
+    { timeoutMs: 60_000 },
+  );
+  ended = await accepted(platform, "walk");
+  running = await accepted(platform, "walk", { body: '{"hang":true}' });
+  await endOf(platform, ended);
 });
 afterAll(async () => {
   await platform[Symbol.asyncDispose]();
@@ -65,15 +85,21 @@ async function described(): Promise<Described[]> {
 const concrete = (path: string): string =>
   path
     .replace("/secrets/{name}", "/secrets/kept")
+    .replace("/tasks/{id}/cancel", `/tasks/${running}/cancel`)
+    .replace("/tasks/{id}", `/tasks/${ended}`)
     .replace("{name}", "walk")
     .replace("{rev}", "1")
+    .replace("/dead-letters/{id}", `/dead-letters/${letterId}`)
     .replace("{id}", triggerId);
 
 function bodyOf(operationId: string): string | FormData | undefined {
   if (operationId === "setTraffic") return JSON.stringify({ latest: true });
+  if (["redriveDeadLetters", "purgeDeadLetters"].includes(operationId))
+    return JSON.stringify({ all: true, dry_run: true });
   if (operationId === "setSecret") return JSON.stringify({ value: "2" });
-  if (operationId === "invokeFunction") return "{}";
-  if (operationId === "createFunction" || operationId === "updateFunction") {
+  if (["invokeFunction", "invokeFunctionAsync"].includes(operationId)) return "{}";
+  if (operationId === "publish") return JSON.stringify({ subject: "mq.notify.support", data: 1 });
+  if (["createFunction", "updateFunction", "checkFunction"].includes(operationId)) {
     const form = new FormData();
     form.set("manifest", manifestText(WALK));
     return form;
@@ -140,7 +166,13 @@ test("with a bad token every operation but the public ones answers 401, whatever
 test("with a foreign token a path that names a resource is not found, and a list shows only its own rows", async () => {
   const foreign = iam.orgToken("other", ["functions:read", "functions:deploy", "functions:invoke"]);
   for (const operation of await described()) {
-    if (PUBLIC.has(operation.operationId) || operation.operationId === "createFunction") continue;
+    if (PUBLIC.has(operation.operationId)) continue;
+    // Nothing of anybody's is named: the function would be a new one.
+    if (["createFunction", "checkFunction"].includes(operation.operationId)) continue;
+    if (operation.operationId === "publish") {
+      await expectError(await call(operation, foreign), 403, operation.operationId);
+      continue;
+    }
     if (SIGNED.has(operation.operationId)) {
       await expectError(await call(operation, foreign), 403, operation.operationId);
       continue;
@@ -175,6 +207,8 @@ test("every good answer is as its schema says", async () => {
   const all = new Map((await described()).map((one) => [one.operationId, one]));
   for (const operation of ordered) {
     if (["createFunction", "deleteFunction"].includes(operation.id) || SIGNED.has(operation.id)) continue;
+    // There is no broker here.
+    if (operation.id === "publish") continue;
     const answer = await call(all.get(operation.id) as Described, platform.adminKey);
     expect(answer.status, operation.id).toBe(operation.status);
     const { response } = operation;
@@ -196,7 +230,7 @@ test("the routes of the invoke proxy decide by their `auth`", async () => {
   const foreign = iam.orgToken("other", ["functions:invoke"]);
   const at = (path: string, token?: string): Promise<Response> =>
     fetch(platform.invoke + path, {
-      method: path.endsWith("/invoke") ? "POST" : "GET",
+      method: /\/invoke(-async)?$/.test(path) ? "POST" : "GET",
       headers: token === undefined ? {} : { authorization: `Bearer ${token}` },
     });
   const table: readonly (readonly [
@@ -208,6 +242,7 @@ test("the routes of the invoke proxy decide by their `auth`", async () => {
     good: number,
   ])[] = [
     ["/v1/functions/walk/invoke", 401, 401, 404, 403, 200],
+    ["/v1/functions/walk/invoke-async", 401, 401, 404, 403, 202],
     ["/v1/functions/walk", 401, 401, 404, 403, 200],
     ["/optional", 200, 401, 200, 200, 200],
     ["/open", 200, 200, 200, 200, 200],

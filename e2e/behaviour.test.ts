@@ -2,6 +2,7 @@
 import { waitFor } from "@hanzo-fn/testkit";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { deployFunction, NEIGHBOUR } from "./support/functions.ts";
+import { misbehaviourTests } from "./support/misbehaviour.ts";
 import { startPlatform, type TestPlatform } from "./support/platform.ts";
 
 let platform: TestPlatform;
@@ -66,39 +67,7 @@ test("an idle function goes to zero instances and the next call brings it back, 
   expect((await shown("sleeper")).instances).toHaveLength(1);
 });
 
-const LANGUAGES = [
-  [
-    "typescript",
-    "export const handle = async (ctx) => {\n" +
-      "  if (ctx.data.hang) await new Promise(() => {});\n" +
-      "  await new Promise((resolve) => setTimeout(resolve, 1000));\n  return 'good';\n};\n",
-  ],
-  [
-    "python",
-    "import asyncio\n\nasync def handle(ctx):\n    if ctx.data.get('hang'):\n        await asyncio.Event().wait()\n" +
-      "    await asyncio.sleep(1)\n    return 'good'\n",
-  ],
-] as const;
-
-for (const [runtime, code] of LANGUAGES) {
-  test(`one hanging await beside nine 1 s calls gives nine 200 and one 504 (${runtime})`, async () => {
-    const name = `hang-${runtime}`;
-    await deployFunction(platform, {
-      name,
-      runtime,
-      manifest:
-        "resources:\n  timeout: 3s\n  concurrency: 10\nscaling:\n  target_concurrency: 10\n  max_instances: 1\n",
-      code,
-    });
-    const calls = [call(name, { hang: true }), ...Array.from({ length: 9 }, () => call(name))];
-    const answers = await Promise.all(calls);
-    expect(answers.map((answer) => answer.status)).toEqual([504, ...Array.from({ length: 9 }, () => 200)]);
-    expect(answers[0]).toMatchObject({ error: "timeout" });
-    expect(answers[0]?.headers.get("x-function-revision")).toBe(`${name}-00001`);
-    expect(answers[0]?.headers.get("x-function-not-delivered")).toBeNull();
-    expect((await call(name)).status).toBe(200);
-  });
-}
+misbehaviourTests(() => platform);
 
 test("a busy loop is killed at its deadline, its neighbours in the instance hear why, and the next call works", async () => {
   await deployFunction(platform, {
@@ -117,20 +86,6 @@ test("a busy loop is killed at its deadline, its neighbours in the instance hear
   expect(await spinning).toMatchObject({ status: 504, error: "timeout" });
   expect((await beside).error).toMatch(/^(instance_killed|timeout)$/);
   expect((await call("busy")).status).toBe(200);
-  expect((await call("neighbour")).status).toBe(200);
-});
-
-test("a function that outgrows its memory is ended with 502 out_of_memory, and describe says so", async () => {
-  await deployFunction(platform, {
-    name: "glutton",
-    runtime: "python",
-    manifest: "resources:\n  memory: 128Mi\n",
-    code: "held = []\n\ndef handle(ctx):\n    while ctx.data.get('eat'):\n        held.append(bytearray(8 * 1024 * 1024))\n    return 'fed'\n",
-  });
-  const answer = await call("glutton", { eat: true });
-  expect(answer).toMatchObject({ status: 502, error: "out_of_memory" });
-  expect(await platform.ok(["describe", "glutton"])).toContain("out_of_memory");
-  expect(await call("glutton")).toMatchObject({ status: 200, text: "fed" });
   expect((await call("neighbour")).status).toBe(200);
 });
 

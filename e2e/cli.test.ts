@@ -266,6 +266,37 @@ describe("deploy", () => {
     expect((await platform.cli(["describe", "moving"])).code).toBe(3);
   });
 
+  test("--check says what would change and what would be refused, and leaves everything as it is", async () => {
+    const tried = (code: string, manifest = ""): FunctionSource => ({
+      ...{ name: "tried", runtime: "python" },
+      code,
+      manifest,
+    });
+    const folder = await writeFunction(platform, tried("def handle(ctx):\n    return 1\n"));
+    const first = await platform.cli(["deploy", "--source", folder, "--check"]);
+    expect([first.code, first.stdout]).toEqual([
+      0,
+      "tried would be made, with a new revision tried-00001\n  traffic once it is ready: 00001=100% (latest)\n",
+    ]);
+    expect(first.stderr).toContain("Nothing was stored or built.");
+    expect((await platform.cli(["describe", "tried"])).code).toBe(3);
+
+    await platform.ok(["deploy", "--source", folder]);
+    const second = await writeFunction(platform, tried("def handle(ctx):\n    return 2\n"));
+    const answer = JSON.parse(
+      await platform.ok(["deploy", "--source", second, "--check", "-o", "json"]),
+    ) as object;
+    expect(answer).toMatchObject({ ok: true, created: false, new_revision: true, revision: "tried-00002" });
+    expect(await platform.ok(["revisions", "tried", "-o", "name"])).toBe("tried-00001\n");
+
+    const lacking = tried("def handle(ctx):\n    return 3\n", "secrets: [{name: not-there, env: KEY}]\n");
+    const third = await writeFunction(platform, lacking);
+    const refused = await platform.cli(["deploy", "--source", third, "--check"]);
+    expect([refused.code, refused.stdout]).toEqual([1, ""]);
+    expect(refused.stderr).toContain("the secret not-there does not exist");
+    await platform.ok(["delete", "tried"]);
+  });
+
   test("a folder that is none and a missing manifest are wrong usage", async () => {
     for (const source of ["functions", "nowhere"]) {
       const result = await platform.cli(["deploy", "--source", source]);

@@ -1,5 +1,7 @@
 /** The same words of the command line for functions of each language. */
+import { waitFor } from "@hanzo-fn/testkit";
 import { afterAll, beforeAll, expect, test } from "vitest";
+import { onCluster } from "./support/cluster.ts";
 import { deployHarm, LANGUAGES, need, startCompilingPlatform } from "./support/languages.ts";
 import type { TestPlatform } from "./support/platform.ts";
 
@@ -12,7 +14,10 @@ beforeAll(async () => {
 });
 afterAll(() => platform[Symbol.asyncDispose]());
 
-test.for(LANGUAGES)(
+// On a cluster each of them waits for pods to end.
+const each = onCluster() ? test.concurrent : test;
+
+each.for(LANGUAGES)(
   "deploy, invoke, logs --follow, metrics, list, delete: a %s function",
   { timeout: BUILD_MS },
   async (language, context) => {
@@ -37,9 +42,11 @@ test.for(LANGUAGES)(
     expect(await platform.ok(["logs", name, "--request-id", id])).toContain(`said by ${language}`);
 
     // Counts are written a moment after the calls.
-    await expect
-      .poll(() => platform.ok(["metrics", name]), { timeout: 10_000 })
-      .toMatch(/^REVISION +INVOCATIONS .*\nall +2 /);
+    await waitFor(
+      "the counts",
+      async () => /^REVISION +INVOCATIONS .*\nall +2 /.test(await platform.ok(["metrics", name])),
+      { everyMs: 200 },
+    );
     expect(await platform.ok(["list"])).toMatch(new RegExp(`^${name} +${language} `, "m"));
     await platform.ok(["delete", name]);
     expect(await platform.ok(["list"])).not.toContain(name);

@@ -4,12 +4,12 @@
  */
 import { Agent, request as httpRequest } from "node:http";
 import { setTimeout as sleep } from "node:timers/promises";
-import { waitFor } from "@hanzo-fn/testkit";
+import { seeded, waitFor } from "@hanzo-fn/testkit";
 import { expect, test } from "vitest";
 import { binomialBounds } from "./support/binomial.ts";
+import { instancesOf } from "./support/deploys.ts";
 import { deployFunction, type FunctionSource, writeFunction } from "./support/functions.ts";
 import { startPlatform, type TestPlatform } from "./support/platform.ts";
-import { seeded } from "./support/random.ts";
 
 const REQUESTS = Number(process.env["REQUESTS"] ?? 5000);
 const PER_SECOND = 200;
@@ -78,13 +78,6 @@ function createLoad(platform: TestPlatform, results: Result[]) {
   return { call, random, close: () => agent.destroy() };
 }
 
-async function instancesOf(platform: TestPlatform, name: string): Promise<number> {
-  const detail = (await (await platform.fetchApi(`/v1/functions/${name}/revisions/1`)).json()) as {
-    instances: unknown[];
-  };
-  return detail.instances.length;
-}
-
 test(`${REQUESTS} requests at ${PER_SECOND}/s: no failure across deploys, splits, a rollback and zero`, async () => {
   const config = "local:\n  stable_window: 6s\n  panic_window: 2s\n  scale_to_zero_grace: 0s\n";
   await using platform = await startPlatform({ config });
@@ -124,10 +117,14 @@ test(`${REQUESTS} requests at ${PER_SECOND}/s: no failure across deploys, splits
     await change(["--revision", "2", "--percent", "10"], { "steady-00001": 0.9, "steady-00002": 0.1 });
     await at(0.5);
     await change(["--revision", "2", "--percent", "60"], { "steady-00001": 0.4, "steady-00002": 0.6 });
-    await waitFor("bursty to scale to zero", async () => (await instancesOf(platform, "bursty")) === 0, {
-      timeoutMs: 60_000,
-      everyMs: 200,
-    });
+    await waitFor(
+      "bursty to scale to zero",
+      async () => (await instancesOf(platform, "bursty")).length === 0,
+      {
+        timeoutMs: 60_000,
+        everyMs: 200,
+      },
+    );
     sawZero = true;
     burstyPaused = false;
     await at(0.75);

@@ -75,9 +75,9 @@ test("the traffic block runs as printed, and the answers name the revisions in t
     seen.set(revision, (seen.get(revision) ?? 0) + 1);
     await answer.arrayBuffer();
   }
-  // 99.9 % of binomial(400, 0.1) lies within 40 +- 20.
-  expect(seen.get("embed-document-00004")).toBeGreaterThanOrEqual(20);
-  expect(seen.get("embed-document-00004")).toBeLessThanOrEqual(60);
+  // All but 3 in a million of binomial(400, 0.1) lie from 14 to 69; e2e/rollout.test.ts is the one that measures.
+  expect(seen.get("embed-document-00004")).toBeGreaterThanOrEqual(14);
+  expect(seen.get("embed-document-00004")).toBeLessThanOrEqual(69);
   expect([...seen.keys()].toSorted()).toEqual(["embed-document-00003", "embed-document-00004"]);
   await platform.ok(["traffic", "embed-document", "--revision", "4", "--percent", "100"]);
   expect(JSON.parse(await platform.ok(["traffic", "embed-document", "-o", "json"]))).toEqual({

@@ -1,6 +1,6 @@
 import { mkdir, writeFile } from "node:fs/promises";
 import { waitFor } from "@hanzo-fn/testkit";
-import { makeArtifacts } from "./artifacts.ts";
+import { type Artifacts, makeArtifacts } from "./artifacts.ts";
 import { removeRun } from "./down.ts";
 import { type Layout, layoutOf, runFolder } from "./layout.ts";
 import { exists } from "./platform/build.ts";
@@ -75,12 +75,21 @@ export async function up(options: ClusterOptions, signal: AbortSignal): Promise<
   return status;
 }
 
-async function start({ cache, name, log }: ClusterOptions, signal: AbortSignal): Promise<void> {
+/** Builds what is not built, and starts nothing. Throws with what this machine lacks for a cluster. */
+export async function build(
+  options: Pick<ClusterOptions, "cache" | "log">,
+  signal: AbortSignal,
+): Promise<Artifacts> {
+  const cache = await openCache(options.cache);
   const go = await findGo();
   const version = await runCommand(go, ["version"], { signal }).catch(() => "");
   const problems = lacks(await lookAtMachine(cache, version.trim()));
   if (problems.length > 0) throw new Error(`no cluster can run here:\n- ${problems.join("\n- ")}`);
-  const artifacts = await makeArtifacts({ cache, go, command: runCommand, log, signal });
+  return makeArtifacts({ cache, go, command: runCommand, log: options.log, signal });
+}
+
+async function start({ cache, name, log }: ClusterOptions, signal: AbortSignal): Promise<void> {
+  const artifacts = await build({ cache, log }, signal);
   await removeRun(cache, name);
   await mkdir(runFolder(cache, name), { recursive: true });
   const slot = await takeSlot(cache, name);

@@ -5,7 +5,7 @@ import { type ClusterStatus, startDaemon, stopDaemon, up } from "./cluster.ts";
 import { REGISTRY } from "./layout.ts";
 import { runCommand } from "./platform/command.ts";
 import type { ExistingCluster } from "./platform/existing.ts";
-import { programImage, pushImage } from "./platform/images.ts";
+import { programImage, sendImage } from "./platform/images.ts";
 import { registryUrl } from "./up.ts";
 
 /** A cluster to test against. */
@@ -97,7 +97,7 @@ function connect(where: Where, program: string, cache: string, signal: AbortSign
     async pushProgram(name, file) {
       const images = await openLayout(join(cache, "images"));
       const image = await programImage(images, name, { file, path: "/program" }, signal);
-      await pushImage(images, image, where.registry.outside, signal);
+      await sendImage(images, image, where.registry.outside, signal);
       return `${where.registry.inside}/${name}@${image.descriptor.digest}`;
     },
   };

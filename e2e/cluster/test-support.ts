@@ -11,14 +11,22 @@ export const BOOT_MS = 3_600_000;
 
 /** The cluster of the tests: an existing one where the environment names one. It stays, for the next run. */
 export const testCluster = async (): Promise<Cluster> =>
-  openCluster({ existing: existingCluster(process.env, await openCache(CACHE)) });
+  openCluster({
+    name: process.env["CLUSTER_NAME"],
+    existing: existingCluster(process.env, await openCache(CACHE)),
+  });
 
-/** The fixture `hello` in the cluster's registry. */
-export async function helloImage(cluster: Cluster): Promise<string> {
+/** The fixture `hello`, a static program. */
+export async function helloProgram(): Promise<string> {
   const { signal } = new AbortController();
   const options = { cache: CACHE, go: await findGo(), command: runCommand, log: () => {}, signal };
   const built = await buildModule(fixturesModule, options);
-  return cluster.pushProgram("hello", built.program("hello"));
+  return built.program("hello");
+}
+
+/** The fixture `hello` in the cluster's registry. */
+export async function helloImage(cluster: Cluster): Promise<string> {
+  return cluster.pushProgram("hello", await helloProgram());
 }
 
 /** A container that obeys the strictest rules of pods. */

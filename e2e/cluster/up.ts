@@ -11,7 +11,7 @@ import { apiUrl, makeCertificates } from "./platform/certificates.ts";
 import { makeCgroup } from "./platform/cgroups.ts";
 import { runCommand } from "./platform/command.ts";
 import { type Daemon, type Daemons, createDaemons } from "./platform/daemons.ts";
-import { pushImage } from "./platform/images.ts";
+import { sendImage } from "./platform/images.ts";
 import * as kubernetes from "./platform/kubernetes.ts";
 import { type Namespaces, openNamespaces } from "./platform/namespaces.ts";
 import { clusterNetwork, hostNetwork } from "./platform/network.ts";
@@ -95,7 +95,7 @@ async function startRegistry({ layout, artifacts, daemons, step, signal }: Boot)
   await daemons.ready("registry", async () => (await fetch(`${url}/v2/`, { signal })).ok);
   const { folder, ...images } = artifacts.images;
   const store = await openLayout(folder);
-  await Promise.all(Object.values(images).map((image) => pushImage(store, image, url, signal)));
+  await Promise.all(Object.values(images).map((image) => sendImage(store, image, url, signal)));
   step("images in the registry");
 }
 

@@ -47,6 +47,13 @@ export async function settledRevision(platform: TestPlatform, answer: ApiAnswer)
   return (await (await platform.fetchApi(path)).json()) as ShownRevision;
 }
 
+/** Instances of a revision that calls may go to; on a cluster those that leave are shown until they have. */
+export async function instancesOf(platform: TestPlatform, name: string, revision = 1): Promise<string[]> {
+  const answer = await platform.fetchApi(`/v1/functions/${name}/revisions/${revision}`);
+  const { instances } = (await answer.json()) as { instances: { instance: string; state: string }[] };
+  return instances.filter(({ state }) => state !== "draining").map(({ instance }) => instance);
+}
+
 export async function callFunction(
   platform: TestPlatform,
   name: string,

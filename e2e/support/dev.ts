@@ -6,7 +6,7 @@ import { createInterface } from "node:readline";
 import { tempDir } from "@hanzo-fn/testkit";
 import { REPOSITORY } from "./platform.ts";
 
-const BIN = join(REPOSITORY, "node_modules", ".bin");
+export const BIN = join(REPOSITORY, "node_modules", ".bin");
 
 /** One line of `hanzo-fn dev -o json`. */
 export type DevLine = Readonly<Record<string, unknown>> & { readonly event: string };

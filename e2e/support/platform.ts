@@ -5,6 +5,7 @@ import { delimiter, join } from "node:path";
 import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
 import { freePort, tempDir } from "@hanzo-fn/testkit";
+import { type ClusterPlace, placeOnCluster } from "./cluster.ts";
 
 export const REPOSITORY = fileURLToPath(new URL("../..", import.meta.url));
 const BIN = join(REPOSITORY, "node_modules", ".bin");
@@ -44,6 +45,8 @@ export interface TestPlatform extends AsyncDisposable {
   /** Its own home: nothing outside of it is read or written by the CLI. */
   readonly home: string;
   readonly process: ChildProcess;
+  /** Undefined on the local engine. */
+  readonly place: ClusterPlace | undefined;
   /** Log lines of the platform so far. */
   readonly log: readonly string[];
   cli(args: readonly string[], options?: CliOptions): Promise<CliResult>;
@@ -117,8 +120,9 @@ export async function startPlatform(options: PlatformOptions = {}): Promise<Test
   };
   // A port that is free is given out again while nobody has taken it.
   const ports = new Set<number>();
-  while (ports.size < 3) ports.add(await freePort());
-  const [apiPort, invokePort, metricsPort] = [...ports];
+  while (ports.size < 4) ports.add(await freePort());
+  const [apiPort, invokePort, metricsPort, gatewayPort] = [...ports];
+  const place = await placeOnCluster(dataDir);
   const args = [
     "serve",
     ...["--data-dir", dataDir],
@@ -127,9 +131,10 @@ export async function startPlatform(options: PlatformOptions = {}): Promise<Test
     ...["--metrics-port", String(metricsPort)],
     ...["--log-level", options.logLevel ?? "info"],
   ];
-  if (options.config !== undefined) {
+  const config = place?.configure(options.config ?? "", gatewayPort as number) ?? options.config;
+  if (config !== undefined) {
     const file = join(home.path, "config.yaml");
-    await writeFile(file, options.config);
+    await writeFile(file, config);
     args.push("--config", file);
   }
   const child = spawn("hanzo-fn", args, { cwd: home.path, env, stdio: ["ignore", "pipe", "pipe"] });
@@ -158,6 +163,7 @@ export async function startPlatform(options: PlatformOptions = {}): Promise<Test
     dataDir,
     home: home.path,
     process: child,
+    place,
     log,
     cli,
     async ok(words, given) {
@@ -174,6 +180,7 @@ export async function startPlatform(options: PlatformOptions = {}): Promise<Test
     stop: () => end("SIGTERM"),
     async [Symbol.asyncDispose]() {
       await end("SIGTERM");
+      await place?.[Symbol.asyncDispose]();
       await home[Symbol.asyncDispose]();
       await data?.[Symbol.asyncDispose]();
     },

@@ -1,12 +1,13 @@
 import { createHash } from "node:crypto";
 import { readFile } from "node:fs/promises";
 import { posix } from "node:path";
-import { buffer } from "node:stream/consumers";
+import { systemClock } from "@hanzo-fn/lifecycle";
 import {
+  createRegistry,
   type Descriptor,
+  httpTransport,
   type Layout as Images,
-  type Manifest,
-  MEDIA,
+  pushImage,
   writeImage,
   writeLayer,
 } from "@hanzo-fn/oci";
@@ -63,44 +64,17 @@ async function write(
   return writeImage(images, name, recipe, signal);
 }
 
-/** Sends what the registry at `url` has not yet, the manifest last. */
-export async function pushImage(
+/** Sends what the registry at `url` has not yet. */
+export async function sendImage(
   images: Images,
   image: Image,
   url: string,
   signal: AbortSignal,
 ): Promise<void> {
-  const manifest = await images.readJson<Manifest>(image.descriptor.digest);
-  const repository = `${url}/v2/${image.name}`;
-  const blobs = [manifest.config, ...manifest.layers];
-  await Promise.all(blobs.map((blob) => pushBlob(images, repository, blob.digest, signal)));
-  const bytes = await buffer(await images.openBlob(image.descriptor.digest));
-  await answered(`${repository}/manifests/${image.tag}`, 201, {
-    method: "PUT",
-    body: bytes,
-    headers: { "content-type": MEDIA.manifest },
-    signal,
-  });
-}
-
-async function pushBlob(
-  images: Images,
-  repository: string,
-  digest: string,
-  signal: AbortSignal,
-): Promise<void> {
-  const known = await fetch(`${repository}/blobs/${digest}`, { method: "HEAD", signal });
-  if (known.status === 200) return;
-  const opened = await answered(`${repository}/blobs/uploads/`, 202, { method: "POST", signal });
-  const target = new URL(opened.headers.get("location") ?? "", repository);
-  target.searchParams.set("digest", digest);
-  const body = await buffer(await images.openBlob(digest));
-  const headers = { "content-type": "application/octet-stream" };
-  await answered(target.href, 201, { method: "PUT", body, headers, signal });
-}
-
-async function answered(url: string, status: number, init: RequestInit): Promise<Response> {
-  const response = await fetch(url, init);
-  if (response.status === status) return response;
-  throw new Error(`${init.method} ${url}: ${response.status} ${await response.text()}`);
+  const { host, protocol } = new URL(url);
+  const log = { warn: () => {} };
+  const parts = { host, transport: httpTransport(), clock: systemClock, log };
+  const registry = createRegistry(parts, { insecure: protocol === "http:" });
+  const target = { registry, repository: image.name, tags: [image.tag] };
+  await pushImage([images], image.descriptor, target, signal);
 }

@@ -35,7 +35,8 @@ async function look(pid: number, run: string): Promise<FoundProcess | undefined>
       pid,
       parent: number("PPid"),
       daemon: named?.slice(DAEMON_VARIABLE.length + 1) ?? "",
-      program: basename(await readlink(`/proc/${pid}/exe`)),
+      // A newer build may have replaced the file since.
+      program: basename(await readlink(`/proc/${pid}/exe`)).replace(/ \(deleted\)$/, ""),
       resident: number("VmRSS") * 1024,
     };
   } catch {
