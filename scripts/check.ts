@@ -2,13 +2,14 @@
 import { runCommand } from "./run-command.ts";
 
 const STEPS: readonly (readonly [string, string, readonly string[]])[] = [
+  // The longest first, so that nothing is left to run alone behind the others.
+  ["unit tests", "vitest", ["run", "--project", "unit", "--reporter", "dot"]],
   ["format", "oxfmt", ["--check"]],
   ["lint", "oxlint", ["--deny-warnings"]],
   ["types", "tsc", ["--noEmit"]],
   ["boundaries", "turbo", ["boundaries", "--no-color"]],
   ["dead code", "knip", ["--no-progress"]],
   ["generated pages", "node", ["scripts/generate-docs.ts", "--check"]],
-  ["unit tests", "vitest", ["run", "--project", "unit", "--reporter", "dot"]],
 ];
 
 const started = performance.now();

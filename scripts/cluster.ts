@@ -1,17 +1,17 @@
 /**
- * `npm run cluster -- up|down|status [--name NAME]`: a real Kubernetes with Knative Serving on this machine, in
+ * `npm run cluster -- up|down|status|build [--name NAME]`: a real Kubernetes with Knative Serving on this machine, in
  * namespaces of its own (docs/cluster.md). `up` builds what is not built and does nothing where the cluster runs;
- * `down` leaves nothing but the builds in .cache/cluster.
+ * `down` leaves nothing but the builds in .cache/cluster; `build` builds and starts nothing.
  */
 import { join } from "node:path";
 import { parseArgs } from "node:util";
-import { type ClusterStatus, clusterStatus, down, up } from "../e2e/cluster/cluster.ts";
+import { build, type ClusterStatus, clusterStatus, down, up } from "../e2e/cluster/cluster.ts";
 import { REGISTRY } from "../e2e/cluster/layout.ts";
 import { registryUrl } from "../e2e/cluster/up.ts";
 import { apiUrl } from "../e2e/cluster/platform/certificates.ts";
 import { ROOT } from "./run-command.ts";
 
-const USAGE = "npm run cluster -- up|down|status [--name NAME]";
+const USAGE = "npm run cluster -- up|down|status|build [--name NAME]";
 const MIB = 1024 ** 2;
 const cache = join(ROOT, ".cache", "cluster");
 
@@ -43,13 +43,18 @@ async function main(): Promise<number> {
   });
   const { name } = values;
   const started = performance.now();
+  const stop = new AbortController();
+  const stopOn = (message: string): void => {
+    for (const signal of ["SIGINT", "SIGTERM"]) process.once(signal, () => stop.abort(new Error(message)));
+  };
   switch (positionals[0]) {
+    case "build": {
+      stopOn("broken off: the next one goes on where it was");
+      await build({ cache, log: console.log }, stop.signal);
+      return 0;
+    }
     case "up": {
-      const stop = new AbortController();
-      for (const signal of ["SIGINT", "SIGTERM"])
-        process.once(signal, () =>
-          stop.abort(new Error(`broken off: npm run cluster -- down --name ${name}`)),
-        );
+      stopOn(`broken off: npm run cluster -- down --name ${name}`);
       show(await up({ cache, name, log: console.log }, stop.signal));
       return 0;
     }

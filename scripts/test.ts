@@ -1,8 +1,9 @@
 /**
  * `npm test`: the checks and every tier of tests; ends with `N passed, N failed, N skipped`.
- * `--long` runs the longer tier instead (more kill points, a longer open loop and fuzz, models and bodies of 100 MB in
- * four languages, the oldest Node that functions may use, the SDK of Rust with its models, the images and the
- * conformance suite inside them) and adds the counts of the run before it.
+ * `--long` runs the longer tier instead (more kill points, a longer open loop and fuzz, fire times in every time zone,
+ * streams through kafkajs, models and bodies of 100 MB in four languages, the oldest Node that functions may use, the SDK
+ * of Rust with its models, the images and the conformance suite inside them), `--cluster` the tier that needs a cluster
+ * (docs/cluster.md); both add the counts of the run before them.
  * `--strict-skips` (in .ci/run): a skip counts as a failure unless it needs a GPU or the contract lists it as absent.
  */
 import { mkdir, readFile, writeFile } from "node:fs/promises";
@@ -66,14 +67,30 @@ async function everyTier(): Promise<void> {
   for (const counts of [await pythonTests(), await goTests(), await rustTests()]) add(counts);
 }
 
-async function longTier(): Promise<void> {
+async function addEarlier(): Promise<void> {
   const earlier = await readFile(TOTALS, "utf8").catch(() => undefined);
   if (earlier !== undefined) add(JSON.parse(earlier) as Counts);
+}
+
+/** In a cluster of `npm run cluster -- up`, which is started where none runs. */
+async function clusterTier(): Promise<void> {
+  await addEarlier();
+  for (const project of ["cluster", "knative"]) add(await vitest(project));
+}
+
+async function longTier(): Promise<void> {
+  await addEarlier();
   const env = { CRASH_POINTS: "200", REQUESTS: "10000", FUZZ_SECONDS: "60", LONG: "1" };
   const ends = ["crash", "rollout", "new-user", "models", "bad-input-bodies"];
   const files = ends.map((name) => `e2e/${name}.test.ts`);
   add(await vitest("e2e", files, env));
-  const parts = ["invoke-proxy/test/fuzz.it.test.ts", "benchmarks/src/runtimes.it.test.ts"];
+  const parts = [
+    "invoke-proxy/test/fuzz.it.test.ts",
+    "benchmarks/src/runtimes.it.test.ts",
+    "trigger-manager/src/cron/every-zone.it.test.ts",
+    "trigger-manager/src/inference/killed.it.test.ts",
+    "trigger-manager/src/stream/kafka/kafkajs.it.test.ts",
+  ];
   add(await vitest("integration", parts, env));
   add(await rustTests(["model"]));
   add(await vitest("images"));
@@ -94,7 +111,8 @@ async function longTier(): Promise<void> {
   add(await vitest("integration", ["runtimes/conformance"], under));
 }
 
-await (process.argv.includes("--long") ? longTier() : everyTier());
+const tier = (name: string): boolean => process.argv.includes(`--${name}`);
+await (tier("long") ? longTier() : tier("cluster") ? clusterTier() : everyTier());
 await mkdir(CACHE, { recursive: true });
 await writeFile(TOTALS, JSON.stringify(total));
 

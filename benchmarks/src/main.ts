@@ -3,8 +3,10 @@ import { parseArgs } from "node:util";
 import { coldStartSuite } from "./cold-start.ts";
 import { deploySuite } from "./deploy.ts";
 import { devSuite } from "./dev.ts";
+import { eventsSuite } from "./events.ts";
 import { footprintSuite } from "./footprint.ts";
 import { invokeSuite } from "./invoke.ts";
+import { knativeSuite } from "./knative.ts";
 import { loadAverage } from "./machine.ts";
 import { routesSuite } from "./routes.ts";
 import { runtimesSuite } from "./runtimes.ts";
@@ -15,8 +17,10 @@ const SUITES: readonly Suite[] = [
   coldStartSuite,
   deploySuite,
   devSuite,
+  eventsSuite,
   footprintSuite,
   invokeSuite,
+  knativeSuite,
   routesSuite,
   runtimesSuite,
 ];

@@ -30,6 +30,8 @@ export interface ServeHome extends AsyncDisposable {
 export interface ServeProcess extends AsyncDisposable {
   readonly pid: number;
   readonly api: string;
+  readonly invoke: string;
+  readonly metrics: string;
   readonly adminKey: string;
   /** A call of a function through the invocation proxy. */
   call(functionName: string): Promise<TimedAnswer>;
@@ -151,6 +153,8 @@ export async function startServe(
   return {
     pid,
     api: `http://127.0.0.1:${apiPort}`,
+    invoke: `http://127.0.0.1:${invokePort}`,
+    metrics: `http://127.0.0.1:${metricsPort}`,
     adminKey,
     call: (name) => timedRequest(`http://127.0.0.1:${invokePort}/v1/functions/${name}`, headers, signal),
     cli: (...words) => runToEnd(join(BIN, "hanzo-fn"), words, home.env, signal),

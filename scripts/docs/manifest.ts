@@ -1,4 +1,4 @@
-import { manifestJsonSchema, TRIGGER_KINDS, type JsonSchema } from "@hanzo-fn/contract";
+import { manifestJsonSchema, type JsonSchema } from "@hanzo-fn/contract";
 import { code, fill, table } from "./table.ts";
 
 interface Row {
@@ -55,12 +55,8 @@ export function manifestPage(page: string): string {
   });
   const own = (rows: readonly Row[]): Row[] =>
     rows.filter((row) => row.extension === undefined && row.path !== "type");
-  const served = (type: string): string =>
-    TRIGGER_KINDS[type as keyof typeof TRIGGER_KINDS].served
-      ? ""
-      : " Validated, but not served by this release.";
   const sections = triggers.map(
-    ({ type, description, rows }) => `### ${type}\n${description}${served(type)}\n\n${fields(own(rows))}`,
+    ({ type, description, rows }) => `### ${type}\n${description}\n\n${fields(own(rows))}`,
   );
   const extensions = [
     ...top.map((row) => ({ where: "manifest", row })),

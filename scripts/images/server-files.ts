@@ -1,17 +1,17 @@
 import { execFile } from "node:child_process";
-import { existsSync } from "node:fs";
-import { mkdtemp, rename, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { promisify } from "node:util";
 import {
   compiledServer,
   type ImageRuntime,
   type LayerEntry,
+  pythonLabels,
   pythonServer,
   typescriptServer,
 } from "@hanzo-fn/oci";
 import { emitServer } from "@hanzo/functions/emit";
 import { ROOT } from "../run-command.ts";
+import { nodeProgram } from "./node-program.ts";
 
 const run = promisify(execFile);
 const NODE_VERSION = "22.23.3";
@@ -20,6 +20,7 @@ const RUNTIMES = join(ROOT, "runtimes");
 export interface ServerFiles {
   readonly server: readonly LayerEntry[];
   readonly env?: Readonly<Record<string, string>>;
+  readonly labels?: Readonly<Record<string, string>>;
 }
 
 /**
@@ -35,11 +36,17 @@ export async function serverFiles(
 ): Promise<ServerFiles> {
   switch (runtime) {
     case "python":
-      return { server: await pythonServer(join(RUNTIMES, "python"), interpreter) };
+      return {
+        server: await pythonServer(join(RUNTIMES, "python"), interpreter),
+        labels: pythonLabels(interpreter),
+      };
     case "typescript": {
       await emitServer(join(work, "server"), process.execPath, signal);
       const env = { NODE_OPTIONS: "--enable-source-maps" };
-      return { server: await typescriptServer(join(work, "server"), await nodeProgram(cache, signal)), env };
+      return {
+        server: await typescriptServer(join(work, "server"), await nodeProgram(NODE_VERSION, cache, signal)),
+        env,
+      };
     }
     case "go":
       return { server: await compiledServer(await goAgent(work, signal)) };
@@ -72,24 +79,4 @@ async function rustAgent(work: string, signal: AbortSignal): Promise<string> {
     signal,
   });
   return agent;
-}
-
-/** The program of Node that the image carries, from its npm package. */
-async function nodeProgram(cache: string, signal: AbortSignal): Promise<string> {
-  const name = `node-linux-${process.arch}`;
-  const folder = join(cache, `node-${NODE_VERSION}`);
-  const program = join(folder, "node_modules", name, "bin", "node");
-  if (existsSync(program)) return program;
-  // Elsewhere first: two may want it at once.
-  const fresh = await mkdtemp(join(cache, ".node-"));
-  try {
-    const flags = ["install", "--silent", "--no-save", "--prefix", fresh];
-    await run("npm", [...flags, `${name}@${NODE_VERSION}`], { signal });
-    await rename(fresh, folder).catch((error: unknown) => {
-      if (!existsSync(program)) throw error;
-    });
-    return program;
-  } finally {
-    await rm(fresh, { recursive: true, force: true });
-  }
 }
