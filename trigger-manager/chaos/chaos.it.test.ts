@@ -14,7 +14,7 @@ async function shortly(broker: BrokerChoice, seed: number): Promise<RunResult> {
     signal: new AbortController().signal,
     say: (line) => void lines.push(line),
   });
-  expect(result.passed, `${lines.join("\n")}\n${printReport(result)}`).toBe(true);
+  expect(result.passed, `${printReport(result)}\n${lines.join("\n")}`).toBe(true);
   return result;
 }
 

@@ -117,6 +117,20 @@ describe("the invariants of a run", () => {
     expect(report.bound).toBe(7 + 2);
   });
 
+  it("count what a killed replica had done above a record that it still had, however long ago that was", () => {
+    const stream = (offset: number, more: Partial<Execution>) =>
+      ran(`${offset}`, { source: "stream", event: `log:t:0:${offset}`, ...more });
+    const held = stream(0, { beganAtMs: 990, ...cutOff });
+    const above = stream(1, { beganAtMs: 1000, endedAtMs: 1010 });
+    const again = stream(1, { by: "1.1", beganAtMs: 9000, endedAtMs: 9001 });
+    const faults = [killed("0.1", 8000)];
+    const after = { duplicates: 1, bound: 2, unexplained: [] };
+    expect(reportOf({ faults, executions: [held, above, again] }, "stream")).toMatchObject(after);
+    const elsewhere = { ...held, event: "log:t:1:0" };
+    const without = reportOf({ faults, executions: [elsewhere, above, again] }, "stream");
+    expect(without).toMatchObject({ bound: 1, unexplained: ["log:t:0:1 on 0.1, then on 1.1"] });
+  });
+
   it("fail where records of a partition, or of a key, succeed in another order than that of the log", () => {
     const record = (topic: string, offset: number, n: number, beganAtMs: number): Execution =>
       ran(`${n}`, { source: "stream", event: `log:${topic}:0:${offset}`, beganAtMs });

@@ -1,6 +1,7 @@
+import { risksOf } from "./at-risk.ts";
 import type { Execution, FaultRecord, Revoked } from "./evidence.ts";
 import { outOfOrder } from "./order-of-records.ts";
-import { affects, type Risk, RISKS } from "./risks.ts";
+import { affects, RISKS } from "./risks.ts";
 import { IN_FLIGHT, SOURCES, type SourceName } from "./settings.ts";
 
 /** An accepted event that was given up. */
@@ -42,32 +43,29 @@ export interface SourceReport {
 /** What failed is to run again: only what may have had its effect can have it twice. */
 const mayHaveWorked = ({ outcome }: Execution): boolean => outcome !== "failed";
 
-/** The time in which a fault makes an execution run again: from its begin until it is surely settled. */
-function atRisk(
-  { beganAtMs, endedAtMs }: Execution,
-  { settledMs }: Risk,
-): readonly [from: number, to: number] {
-  return [beganAtMs, endedAtMs === undefined ? Number.POSITIVE_INFINITY : endedAtMs + settledMs];
-}
+/** Whether a fault makes an execution run again. */
+type Hits = (fault: FaultRecord, execution: Execution) => boolean;
 
-function hits(fault: FaultRecord, execution: Execution): boolean {
-  const { source, by } = execution;
-  if (!affects(fault, source, by)) return false;
-  const risk = RISKS[source];
-  const [from, to] = atRisk(execution, risk);
-  return from <= fault.untilMs + risk.recoveryMs && fault.fromMs <= to;
+function hitsOf(source: SourceName, executions: readonly Execution[]): Hits {
+  const { recoveryMs } = RISKS[source];
+  const atRisk = risksOf(source, executions);
+  return (fault, execution) => {
+    if (!affects(fault, source, execution.by)) return false;
+    const [fromMs, toMs] = atRisk(execution);
+    return fromMs <= fault.untilMs + recoveryMs && fault.fromMs <= toMs;
+  };
 }
 
 /**
  * Why an event ran again: its earlier execution was cut short, or not settled; or the later one is of a replica that had
  * claimed it before, and was asleep or out of reach when its lease ended.
  */
-function explains(fault: FaultRecord, earlier: Execution, later: Execution): boolean {
+function explains(hits: Hits, fault: FaultRecord, earlier: Execution, later: Execution): boolean {
   return hits(fault, earlier) || (fault.kind !== "kill" && hits(fault, later));
 }
 
 /** Events that one fault may have run again: what was in flight by what was seen, and by the settings. */
-function boundOf(fault: FaultRecord, of: SourceName, executions: readonly Execution[]): number {
+function boundOf(hits: Hits, fault: FaultRecord, of: SourceName, executions: readonly Execution[]): number {
   const seen = executions.filter((one) => mayHaveWorked(one) && hits(fault, one));
   if (of === "stream") return seen.filter(({ by }) => fault.kind === "kill" && by === fault.by).length;
   const replicas = new Set(seen.map(({ by }) => by)).size;
@@ -76,6 +74,7 @@ function boundOf(fault: FaultRecord, of: SourceName, executions: readonly Execut
 
 function judgeSource(evidence: Evidence, source: SourceName): SourceReport {
   const executions = evidence.executions.filter((one) => one.source === source);
+  const hits = hitsOf(source, executions);
   const accepted = evidence.accepted[source];
   const parked = evidence.parked.filter((one) => one.source === source);
   const succeeded = new Set(executions.filter(({ outcome }) => outcome === "ok").map(({ key }) => key));
@@ -88,12 +87,12 @@ function judgeSource(evidence: Evidence, source: SourceName): SourceReport {
     duplicates += Math.max(0, again.length - 1);
     for (const [i, later] of again.entries()) {
       const earlier = again[i - 1];
-      if (earlier !== undefined && !evidence.faults.some((fault) => explains(fault, earlier, later)))
+      if (earlier !== undefined && !evidence.faults.some((fault) => explains(hits, fault, earlier, later)))
         unexplained.push(`${event} on ${earlier.by}, then on ${later.by}`);
     }
   }
   const told = source === "stream" ? evidence.revoked.reduce((sum, { atRisk }) => sum + atRisk, 0) : 0;
-  const bound = evidence.faults.reduce((sum, fault) => sum + boundOf(fault, source, executions), told);
+  const bound = evidence.faults.reduce((sum, fault) => sum + boundOf(hits, fault, source, executions), told);
   const problems = [
     ...evidence.wrongRecords.filter((one) => one.source === source).map(({ problem }) => problem),
     ...parked

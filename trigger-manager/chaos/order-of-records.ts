@@ -2,7 +2,7 @@ import type { Execution } from "./evidence.ts";
 import { keyOf, STREAM_TRIGGERS } from "./settings.ts";
 
 /** `<prefix>:<topic>:<partition>:<offset>` */
-function placeOf(event: string) {
+export function placeOf(event: string) {
   const [, topic = "", partition = "", offset = ""] = event.split(":");
   return { topic, partition, offset: Number(offset) };
 }

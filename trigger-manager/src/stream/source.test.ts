@@ -32,6 +32,7 @@ async function open({ settings, saved = [], loadFails = () => false, joining }: 
   const rows = new Map<string, number>();
   const kept: (readonly [number, number])[] = [];
   const revoked: string[] = [];
+  const atRisk: { out: number; uncommitted: number }[] = [];
   const lost: number[] = [];
   const timing = { sessionTimeoutMs: 30_000, rebalanceTimeoutMs: 60_000, heartbeatMs: 3000 };
   const source = createStreamSource(
@@ -59,7 +60,10 @@ async function open({ settings, saved = [], loadFails = () => false, joining }: 
       },
       clock,
       log: silentLogger,
-      observer: { lost: (_, records) => void lost.push(records), revoked() {} },
+      observer: {
+        lost: (_, records) => void lost.push(records),
+        revoked: (_, out, uncommitted) => void atRisk.push({ out, uncommitted }),
+      },
     },
     { triggerId: "trg", group: "g", topic: "t", batchSize: 10, org: undefined, ...settings },
   );
@@ -79,7 +83,7 @@ async function open({ settings, saved = [], loadFails = () => false, joining }: 
     stop.abort(new Error("enough"));
     return pulling;
   };
-  return { clock, members, source, pull, isDry, rows, kept, revoked, lost };
+  return { clock, members, source, pull, isDry, rows, kept, revoked, atRisk, lost };
 }
 
 describe("commits of a stream", () => {
@@ -203,6 +207,24 @@ describe("a rebalance", () => {
     await settle();
     last.deliver(1, 1);
     expect((await pull()).map(offsetOf)).toEqual(["1@0"]);
+  });
+
+  test("tells what may run again of a partition that goes: what is out, and what is done above it or since the last commit", async () => {
+    const { members, source, pull, atRisk } = await open();
+    const { last } = members;
+    last.assign({ 0: {}, 1: {} });
+    await settle();
+    last.deliver(0, 5);
+    last.deliver(1, 3);
+    const events = await pull();
+    const isHeld = (event: SourceEvent): boolean => ["0@1", "1@2"].includes(offsetOf(event));
+    await source.settle(events.filter((event) => !isHeld(event)).map(ack), signal);
+    last.assign({ 1: { kept: true } });
+    last.assign({});
+    expect(atRisk).toEqual([
+      { out: 1, uncommitted: 4 },
+      { out: 1, uncommitted: 2 },
+    ]);
   });
 
   test("hands out nothing of what may go", async () => {

@@ -92,7 +92,7 @@ export function createStreamSource(
     tenures.delete(tenure.partition);
     ledger.unload(idsOf(tenure.partition));
     const events = tenure.events();
-    observer.revoked(tenure.partition, events.length, tenure.next - tenure.committed);
+    observer.revoked(tenure.partition, events.length, tenure.uncommitted);
     if (events.length > 0) listener({ events, cut: false });
     wakeAll();
   };

@@ -37,6 +37,8 @@ export interface Tenure {
   /** The first offset that is not done. */
   readonly next: number;
   readonly out: number;
+  /** Records that are done and not committed: since the last commit, and above one that is still out. */
+  readonly uncommitted: number;
   /** Where to fetch from; undefined while enough is here. */
   wanted(): number | undefined;
   /** How many records the broker no longer had. Leaves out what was taken in before. */
@@ -85,6 +87,9 @@ export function createTenure(partition: number, start: number, limits: TenureLim
     },
     get out() {
       return out.size;
+    },
+    get uncommitted() {
+      return watermark.next - tenure.committed + watermark.spread - watermark.out;
     },
     wanted() {
       const isFull = waiting.length - head >= limits.highWater || bytes >= limits.highWaterBytes;
