@@ -137,6 +137,7 @@ export type { SettingQueries } from "./queries/settings.ts";
 export type { TaskCallbackQueries, TaskCallbackTypes } from "./queries/task-callbacks.ts";
 export type {
   EndedTask,
+  KeylessTask,
   NewTask,
   TaskBacklog,
   TaskIdempotency,

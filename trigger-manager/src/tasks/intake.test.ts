@@ -31,6 +31,7 @@ function memoryBlobs() {
 
 function setUp({ waiting = 0, submission }: { waiting?: number; submission?: TaskSubmission } = {}) {
   const submitted: NewTask[] = [];
+  const statements: number[] = [];
   const accepted: string[] = [];
   const { kept, blobs } = memoryBlobs();
   const accept = createTaskIntake(
@@ -42,6 +43,11 @@ function setUp({ waiting = 0, submission }: { waiting?: number; submission?: Tas
           submitted.push(task);
           return Promise.resolve(submission ?? { accepted: "new", id: task.id });
         },
+        add(tasks) {
+          statements.push(tasks.length);
+          submitted.push(...tasks);
+          return Promise.resolve();
+        },
       },
       revisions: (_org, name) => (name === "f" ? [1, 2] : undefined),
       queued: () => waiting,
@@ -52,7 +58,7 @@ function setUp({ waiting = 0, submission }: { waiting?: number; submission?: Tas
       ...{ maxPayloadBytes: 1_000_000, maxResultBytes: 1, allowPrivate: false },
     },
   );
-  return { submitted, accepted, kept, accept };
+  return { submitted, statements, accepted, kept, accept };
 }
 
 const aCall = (
@@ -106,6 +112,17 @@ describe("a call for later", () => {
     if (refusal === undefined) expect(await accepting).toEqual({ id: "task_before" });
     else await expect(accepting).rejects.toThrow(refusal);
     expect([kept.size, accepted]).toEqual([0, []]);
+  });
+
+  test("shares its statement with others that come at once, but for those with a key", async () => {
+    const { accept, submitted, statements, accepted } = setUp();
+    const keyed = aCall([["idempotency-key", "k"]]);
+    const ids = (await Promise.all([aCall(), keyed, aCall(), aCall()].map((call) => accept(call, NEVER)))).map(
+      ({ id }) => id,
+    );
+    expect(statements).toEqual([3]);
+    expect(submitted.map(({ id }) => id).toSorted()).toEqual(ids.toSorted());
+    expect(accepted).toHaveLength(4);
   });
 
   test("may pin a revision where the caller may deploy", async () => {

@@ -2,13 +2,14 @@ import { createHash } from "node:crypto";
 import type { Blobs } from "@hanzo-fn/blobs";
 import { type AcceptTask, parseRevision, PlatformError, type TaskCall, ulid } from "@hanzo-fn/contract";
 import type { Clock } from "@hanzo-fn/lifecycle";
-import type { TaskQueries } from "@hanzo-fn/store";
+import type { KeylessTask, NewTask, TaskQueries, TaskSubmission } from "@hanzo-fn/store";
+import { createGroupCommit, type GroupLimits } from "../group-commit.ts";
 import { bodyKey, keepBody, type KeptBody } from "./bodies.ts";
 import { keptRequest, type TaskWishes, taskWishes } from "./request.ts";
 import type { TaskSettings } from "./settings.ts";
 
 export interface IntakeDependencies {
-  readonly tasks: Pick<TaskQueries, "submit">;
+  readonly tasks: Pick<TaskQueries, "submit" | "add">;
   readonly blobs: Blobs;
   readonly clock: Clock;
   /** The numbers of the revisions that may be called; undefined where there is no such function. */
@@ -26,6 +27,11 @@ export interface IntakeOptions extends TaskSettings {
 
 const COMPONENT = "tasks";
 const RETRY_AFTER_S = 10;
+/** Bodies of up to 256 KiB are part of it. */
+const ADD_AT_ONCE: GroupLimits<KeylessTask> = {
+  items: 200,
+  size: { bytes: 4 * 1024 * 1024, of: ({ payload }) => payload?.length ?? 0 },
+};
 
 function pinned(call: TaskCall, wishes: TaskWishes, revisions: readonly number[]): number | undefined {
   const { revision } = wishes;
@@ -82,6 +88,15 @@ export function createTaskIntake(deps: IntakeDependencies, options: IntakeOption
     }
     return found;
   };
+  const add = createGroupCommit(async (batch: readonly KeylessTask[]) => {
+    await tasks.add(batch);
+    return batch;
+  }, ADD_AT_ONCE);
+  const submit = async (task: NewTask): Promise<TaskSubmission> => {
+    if (task.idempotency !== undefined) return tasks.submit(task);
+    await add([task]);
+    return { accepted: "new", id: task.id };
+  };
   const discard = async ({ ref }: KeptBody): Promise<void> => {
     // What is left behind is garbage that is collected later.
     if (ref !== undefined) await blobs.delete(ref).catch(() => {});
@@ -101,7 +116,7 @@ export function createTaskIntake(deps: IntakeDependencies, options: IntakeOption
     const request = keptRequest(call);
     const { idempotencyKey: key } = wishes;
     const hash = requestHash(call, wishes, body, request.headers["content-type"] ?? "");
-    const submission = await tasks.submit({
+    const submission = await submit({
       ...{ id, org, function: functionName, revision, request },
       payload: body.inline,
       payloadRef: body.ref,

@@ -32,6 +32,18 @@ describe("a task", () => {
     expect(await t.store.tasks.get("other", task.id)).toBeUndefined();
   });
 
+  test("is kept beside others in one statement, all of them or none", async () => {
+    await using t = await testStore();
+    const [one, two] = [aTask({ revision: 7 }), aTask({ org: "other", payload: Buffer.from([0, 200]) })];
+    await t.store.tasks.add([one, two]);
+    expect(await t.store.tasks.get("acme", one.id)).toMatchObject({ revision: 7, payload: null, callback: null });
+    expect(await t.store.tasks.get("other", two.id)).toMatchObject({ revision: null, payload: two.payload });
+    const three = aTask();
+    await expect(t.store.tasks.add([three, one])).rejects.toThrow();
+    expect(await t.store.tasks.get("acme", three.id)).toBeUndefined();
+    await t.store.tasks.add([]);
+  });
+
   test("is listed newest first, in pages, by function and state", async () => {
     await using t = await testStore();
     for (const id of ["task_1", "task_2", "task_3"]) await t.store.tasks.submit(aTask({ id }));

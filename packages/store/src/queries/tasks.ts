@@ -1,9 +1,9 @@
 import { sql, type Kysely } from "kysely";
 import { TASKS_CHANNEL } from "../channels.ts";
-import { toStorableJson, type JsonObject } from "../json.ts";
-import type { QueueDefinition } from "../queue/definition.ts";
+import type { JsonObject } from "../json.ts";
+import type { ColumnSqlType, QueueDefinition } from "../queue/definition.ts";
 import { createQueue, type Queue } from "../queue/queue.ts";
-import { inMs } from "../queue/sql.ts";
+import { batch, columns, inMs, pick } from "../queue/sql.ts";
 import type { Database } from "../schema.ts";
 import type { TaskCallback, TaskFinalState, TaskRow } from "../schema-events.ts";
 
@@ -36,6 +36,8 @@ export interface NewTask {
   readonly expiresInMs: number;
   readonly idempotency?: TaskIdempotency | undefined;
 }
+
+export type KeylessTask = Omit<NewTask, "idempotency">;
 
 export interface TaskIdempotency {
   readonly key: string;
@@ -84,6 +86,8 @@ export interface TaskQueries extends Queue<TaskTypes> {
    * one is queued.
    */
   submit(task: NewTask): Promise<TaskSubmission>;
+  /** Queues tasks that have no idempotency key, in one statement: all of them once it resolves. */
+  add(tasks: readonly KeylessTask[]): Promise<void>;
   get(org: string, id: string): Promise<TaskRow | undefined>;
   /** Newest first. */
   list(page: TaskPage): Promise<TaskSummary[]>;
@@ -112,6 +116,7 @@ export function createTaskQueries(db: Kysely<Database>): TaskQueries {
   return {
     ...queue,
     submit: (task) => submit(db, task),
+    add: (tasks) => add(db, tasks),
     get: (org, id) =>
       db.selectFrom("tasks").selectAll().where("org", "=", org).where("id", "=", id).executeTakeFirst(),
     list: (page) => list(db, page),
@@ -199,20 +204,39 @@ function list(
   return from.orderBy("id", "desc").limit(limit).execute();
 }
 
-/** One statement: the key, where the task has one, and the task stand together or not at all. */
+const GIVEN = {
+  ...{ id: "text", org: "text", function: "text", revision: "integer", request: "jsonb", payload: "bytea" },
+  ...{ payloadRef: "text", callback: "jsonb" },
+} as const satisfies Partial<Record<keyof KeylessTask, ColumnSqlType>>;
+
+/** The rows of these tasks, as a statement. */
+function rowsOf(tasks: readonly KeylessTask[]) {
+  const expiry = tasks.map(({ expiresInMs }) => expiresInMs);
+  const given = batch("g", [
+    ...pick(GIVEN, tasks),
+    { name: "expiresInMs", type: "double precision", values: expiry },
+  ]);
+  return sql`select ${columns(Object.keys(GIVEN))}, ${inMs(sql`expires_in_ms`)} from ${given}`;
+}
+
+const INTO = sql`insert into tasks (${columns(Object.keys(GIVEN))}, expires_at)`;
+
+async function add(db: Kysely<Database>, tasks: readonly KeylessTask[]): Promise<void> {
+  if (tasks.length > 0) await sql`${INTO} ${rowsOf(tasks)}`.execute(db);
+}
+
+/** One statement: the key and the task stand together or not at all. */
 async function submit(db: Kysely<Database>, task: NewTask): Promise<TaskSubmission> {
   const { id, org, function: fn, idempotency } = task;
+  if (idempotency === undefined) {
+    await add(db, [task]);
+    return { accepted: "new", id };
+  }
   for (;;) {
-    const key = idempotency === undefined ? sql`select ${id}::text as task_id` : takeKey(task, idempotency);
     const { rows } = await sql<{ id: string }>`
-      with taken as (${key})
-      insert into tasks (id, org, function, revision, request, payload, payload_ref, callback, expires_at)
-      select task_id, ${org}, ${fn}, ${task.revision ?? null}::integer, ${toStorableJson(task.request)}::jsonb,
-        ${task.payload ?? null}::bytea, ${task.payloadRef ?? null}::text,
-        ${task.callback === undefined ? null : toStorableJson(task.callback)}::jsonb,
-        ${inMs(task.expiresInMs)}
-      from taken returning id`.execute(db);
-    if (rows.length > 0 || idempotency === undefined) return { accepted: "new", id };
+      with taken as (${takeKey(task, idempotency)})
+      ${INTO} ${rowsOf([task])} where exists (select from taken) returning id`.execute(db);
+    if (rows.length > 0) return { accepted: "new", id };
     const held = await db
       .selectFrom("taskKeys")
       .select(["taskId", "requestHash"])
