@@ -70,3 +70,17 @@ test("a failure is that of its group alone", async () => {
   runs[1]?.end.resolve();
   expect(await second).toEqual([20]);
 });
+
+test("a group waits for its turn, and whoever comes meanwhile is in it", async () => {
+  const { runs, run } = gated();
+  const mayRun = Promise.withResolvers<void>();
+  const commit = createGroupCommit(run, limits(10), () => mayRun.promise);
+  void commit([1]);
+  await turn();
+  void commit([2]);
+  await turn();
+  expect(runs).toEqual([]);
+  mayRun.resolve();
+  await turn();
+  expect(runs.map(({ items }) => items)).toEqual([[1, 2]]);
+});

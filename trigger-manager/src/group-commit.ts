@@ -1,9 +1,12 @@
+import type { Pace } from "./pace.ts";
+
 /** How much goes together at most; one part alone may be more. */
 export interface GroupLimits<T> {
   readonly items: number;
   /** Absent where items are small. */
   readonly size?: { readonly bytes: number; readonly of: (item: T) => number } | undefined;
 }
+
 
 /**
  * Joins what several ask for into one statement: whoever comes while one runs is in the next. So a single one waits
@@ -12,6 +15,7 @@ export interface GroupLimits<T> {
 export function createGroupCommit<T, R>(
   run: (items: readonly T[]) => Promise<readonly R[]>,
   limits: GroupLimits<T>,
+  pace: Pace = () => undefined,
 ): (items: readonly T[]) => Promise<readonly R[]> {
   interface Part {
     readonly items: readonly T[];
@@ -44,7 +48,10 @@ export function createGroupCommit<T, R>(
     running = true;
     // What is asked for in the same turn of the event loop goes together.
     await Promise.resolve();
-    while (waiting.length > 0) await runOnce(take());
+    while (waiting.length > 0) {
+      await pace();
+      await runOnce(take());
+    }
     running = false;
   };
   return (items) => {

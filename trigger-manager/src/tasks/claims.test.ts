@@ -1,5 +1,6 @@
 import type { TaskRow } from "@hanzo-fn/store";
 import { describe, expect, test } from "vitest";
+import type { Pace } from "../pace.ts";
 import { createClaims, type Lane } from "./claims.ts";
 
 const F: Lane = { org: "acme", function: "f" };
@@ -9,7 +10,7 @@ const row = (lane: Lane, id: string): TaskRow => ({ ...lane, id }) as TaskRow;
 const turn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
 
 /** A database whose statements end when the test says, with these rows. */
-function fakeTasks() {
+function fakeTasks(pace: Pace = () => undefined) {
   const claims: { lanes: readonly (Lane & { limit: number })[]; end: PromiseWithResolvers<TaskRow[]> }[] = [];
   const released: string[] = [];
   const tasks = {
@@ -23,7 +24,7 @@ function fakeTasks() {
       return Promise.resolve(rows.map(() => true));
     },
   };
-  return { tasks, claims, released, made: createClaims({ tasks, owner: "o", leaseMs: 1000 }) };
+  return { tasks, claims, released, made: createClaims({ tasks, owner: "o", leaseMs: 1000, pace }) };
 }
 
 describe("claims", () => {
@@ -52,6 +53,26 @@ describe("claims", () => {
     claims[1]?.end.resolve([row(F, "2")]);
     await second;
     expect(made.isQuiet(F)).toBe(true);
+  });
+
+  test("wait for their turn, and ask then for what is wanted by then", async () => {
+    const turns: PromiseWithResolvers<void>[] = [];
+    const { made, claims } = fakeTasks(() => {
+      turns.push(Promise.withResolvers());
+      return turns.at(-1)?.promise;
+    });
+    const gone = new AbortController();
+    const first = made.of(F).pull(5, gone.signal);
+    made.wake(F);
+    made.wake(G);
+    void made.of(G).pull(1, NEVER);
+    await turn();
+    expect(claims).toEqual([]);
+    gone.abort(new Error("not any more"));
+    await expect(first).rejects.toThrow("not any more");
+    turns[0]?.resolve();
+    await turn();
+    expect(claims.map(({ lanes }) => lanes)).toEqual([[{ ...G, limit: 1 }]]);
   });
 
   test("ask again for what was announced while a statement ran", async () => {

@@ -1,4 +1,5 @@
 import type { TaskQueries, TaskRow } from "@hanzo-fn/store";
+import type { Pace } from "../pace.ts";
 
 /** Where tasks of one function wait. */
 export interface Lane {
@@ -14,6 +15,8 @@ export interface ClaimsDependencies {
   /** Of this process, in every lease. */
   readonly owner: string;
   readonly leaseMs: number;
+  /** Of statements that claim. */
+  readonly pace: Pace;
 }
 
 /** One lane's part of the claims. */
@@ -45,7 +48,7 @@ interface Wanted {
 const MAX_OF_LANE = 64;
 const MAX_OF_ALL = 128;
 
-export function createClaims({ tasks, owner, leaseMs }: ClaimsDependencies): Claims {
+export function createClaims({ tasks, owner, leaseMs, pace }: ClaimsDependencies): Claims {
   const wanted = new Map<string, Wanted>();
   /** Lanes in which tasks may wait. */
   const awake = new Set<string>();
@@ -70,6 +73,8 @@ export function createClaims({ tasks, owner, leaseMs }: ClaimsDependencies): Cla
     }
   };
   const claim = async (): Promise<void> => {
+    const rest = pace();
+    if (rest !== undefined) await rest;
     const asked = [...wanted.values()].filter(({ lane }) => awake.delete(laneKey(lane)));
     if (asked.length === 0) return;
     try {

@@ -4,6 +4,7 @@ import { type AcceptTask, parseRevision, PlatformError, type TaskCall, ulid } fr
 import type { Clock } from "@hanzo-fn/lifecycle";
 import type { KeylessTask, NewTask, TaskQueries, TaskSubmission } from "@hanzo-fn/store";
 import { createGroupCommit, type GroupLimits } from "../group-commit.ts";
+import { createPace } from "../pace.ts";
 import { bodyKey, keepBody, type KeptBody } from "./bodies.ts";
 import { keptRequest, type TaskWishes, taskWishes } from "./request.ts";
 import type { TaskSettings } from "./settings.ts";
@@ -27,6 +28,8 @@ export interface IntakeOptions extends TaskSettings {
 
 const COMPONENT = "tasks";
 const RETRY_AFTER_S = 10;
+/** Under load. */
+const ADD_EVERY_MS = 3;
 /** Bodies of up to 256 KiB are part of it. */
 const ADD_AT_ONCE: GroupLimits<KeylessTask> = {
   items: 200,
@@ -88,10 +91,11 @@ export function createTaskIntake(deps: IntakeDependencies, options: IntakeOption
     }
     return found;
   };
-  const add = createGroupCommit(async (batch: readonly KeylessTask[]) => {
+  const addAll = async (batch: readonly KeylessTask[]): Promise<readonly KeylessTask[]> => {
     await tasks.add(batch);
     return batch;
-  }, ADD_AT_ONCE);
+  };
+  const add = createGroupCommit(addAll, ADD_AT_ONCE, createPace(clock, ADD_EVERY_MS));
   const submit = async (task: NewTask): Promise<TaskSubmission> => {
     if (task.idempotency !== undefined) return tasks.submit(task);
     await add([task]);

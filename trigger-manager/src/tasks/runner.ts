@@ -8,6 +8,7 @@ import { createDelivery, type Delivery } from "../delivery/deliver.ts";
 import { createTaskCalls, type TaskCallDependencies } from "./call.ts";
 import { createClaims, type Lane, laneKey } from "./claims.ts";
 import { createGroupCommit, type GroupLimits } from "../group-commit.ts";
+import { createPace } from "../pace.ts";
 import { createHousekeeping } from "./housekeeping.ts";
 import type { TaskObserver } from "./observer.ts";
 import { taskDelivery, type TaskSettings } from "./settings.ts";
@@ -57,6 +58,8 @@ const POLL_MS = 1000;
 const IDLE_MS = 10_000;
 const LOG_EVERY = 60;
 const LANES_PER_PAGE = 200;
+/** Under load, of those that claim and of those that settle. */
+const STATEMENTS_EVERY_MS = 5;
 /** Answers of up to 256 KiB are part of their settlements. */
 const SETTLE_AT_ONCE: GroupLimits<Settlement<TaskTypes>> = {
   items: 200,
@@ -74,8 +77,12 @@ export function createTaskRunner(deps: TaskRunnerDependencies, options: TaskRunn
   const { tasks } = store;
   const stopping = new AbortController();
   const lanes = new Map<string, Running>();
-  const claims = createClaims({ tasks, owner: `tasks:${randomUUID()}`, leaseMs });
-  const settle = createGroupCommit(tasks.settle, SETTLE_AT_ONCE);
+  const claims = createClaims({
+    ...{ tasks, leaseMs },
+    owner: `tasks:${randomUUID()}`,
+    pace: createPace(clock, STATEMENTS_EVERY_MS),
+  });
+  const settle = createGroupCommit(tasks.settle, SETTLE_AT_ONCE, createPace(clock, STATEMENTS_EVERY_MS));
   const invoke = createTaskCalls(deps, options);
   const housekeeping = createHousekeeping(deps, options);
   /** Until it starts nothing is taken up: what is accepted meanwhile is found by the first look. */
