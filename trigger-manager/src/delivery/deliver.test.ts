@@ -112,6 +112,20 @@ describe("an event", () => {
     },
   );
 
+  it("begins after many others were settled in one moment", async () => {
+    let settled = Promise.withResolvers<void>();
+    const t = start({ settings: { maxConcurrency: 32 }, ready: () => undefined, settling: () => settled.promise });
+    const all = Array.from({ length: 1000 }, (_, i) => String(i));
+    for (const id of all) t.source.publish(id);
+    for (let done = -1; done < t.calls.length; settled = Promise.withResolvers()) {
+      await t.pass(1000);
+      done = t.calls.length;
+      settled.resolve();
+      await t.pass(1000);
+    }
+    expect(t.ids().toSorted()).toEqual(all.toSorted());
+  });
+
   it("is acknowledged after the function succeeded, and not before", async () => {
     const answer = Promise.withResolvers<CallResult>();
     const t = start({ answer: () => answer.promise });

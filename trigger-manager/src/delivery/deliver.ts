@@ -107,6 +107,7 @@ export function createDelivery(
   const staysHere = ordering !== "none" || !source.redelivers;
   let concurrency = initialConcurrency(ready(), maxConcurrency);
   let started = 0;
+  let unsettled = 0;
   let pulling = false;
 
   const track = (promise: Promise<void>): void => {
@@ -116,7 +117,7 @@ export function createDelivery(
     work.add(one);
   };
   const allowed = (now: number): number =>
-    work.size - calls.running >= Math.max(MIN_UNSETTLED, 2 * maxConcurrency)
+    unsettled >= Math.max(MIN_UNSETTLED, 2 * maxConcurrency)
       ? 0
       : allowedCalls(concurrency, ready(), now);
 
@@ -162,6 +163,16 @@ export function createDelivery(
   };
   /** Settles what is decided; only then goes what waits for it. */
   const conclude = async (unit: Unit, decision: Decision<Held>): Promise<void> => {
+    unsettled += 1;
+    try {
+      await settleUnit(unit, decision);
+    } finally {
+      // Before the look: where many end in one moment, the last of them has to see that all have.
+      unsettled -= 1;
+      pump();
+    }
+  };
+  const settleUnit = async (unit: Unit, decision: Decision<Held>): Promise<void> => {
     const now = clock.monotonic();
     const { settlements, gone } = settlementsOf(decision, staysHere);
     for (const { events, counted, failure } of decision.again) {
@@ -181,7 +192,6 @@ export function createDelivery(
     const stay = new Set(again.flatMap(({ events }) => events));
     holdings.drop(unit.events.filter((event) => !stay.has(event)));
     lanes.finish(unit, again);
-    pump();
   };
 
   /** True where calls are wanting that the replica has no room for. */

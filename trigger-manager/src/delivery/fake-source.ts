@@ -20,6 +20,8 @@ export interface FakeSourceOptions {
   readonly leaseMs?: number | undefined;
   /** Whether the next settlement, pull or extension fails. Default never. */
   readonly fails?: ((what: "settle" | "pull" | "extend") => boolean) | undefined;
+  /** What settlements wait for before they take effect. */
+  readonly settling?: (() => Promise<void>) | undefined;
   /** Every settlement that is not fenced off, before it takes effect. */
   readonly onSettled?: ((settlement: Settlement) => void) | undefined;
 }
@@ -155,6 +157,7 @@ export function createFakeSource(options: FakeSourceOptions): FakeSource {
         },
         async settle(settlements) {
           if (crashed) return never;
+          await options.settling?.();
           if (fails("settle")) throw new Error("the broker does not answer");
           settlements.forEach(apply);
         },
