@@ -27,7 +27,7 @@ export interface Ticker extends Service {
 }
 
 /** Schedules that one transaction decides on. */
-const AT_ONCE = 200;
+const AT_ONCE = 500;
 /** Schedules that others write are noticed after this at the latest. */
 const LOOK_EVERY_MS = 1000;
 /** events.md, section 2: a stalled statement must not keep a schedule from firing. */
@@ -79,7 +79,7 @@ export function createTicker(deps: TickerDependencies): Ticker {
   };
 }
 
-/** Decides on up to 200 schedules that are due. */
+/** Decides on up to 500 schedules that are due. */
 async function tickOnce(deps: TickerDependencies): Promise<Ticked> {
   const unreadable = new Map<string, string>();
   const done = await deps.store.withTransaction(
