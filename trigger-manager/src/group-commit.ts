@@ -7,7 +7,6 @@ export interface GroupLimits<T> {
   readonly size?: { readonly bytes: number; readonly of: (item: T) => number } | undefined;
 }
 
-
 /**
  * Joins what several ask for into one statement: whoever comes while one runs is in the next. So a single one waits
  * for nothing, and many share their commits.

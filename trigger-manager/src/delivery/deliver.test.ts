@@ -114,7 +114,11 @@ describe("an event", () => {
 
   it("begins after many others were settled in one moment", async () => {
     let settled = Promise.withResolvers<void>();
-    const t = start({ settings: { maxConcurrency: 32 }, ready: () => undefined, settling: () => settled.promise });
+    const t = start({
+      settings: { maxConcurrency: 32 },
+      ready: () => undefined,
+      settling: () => settled.promise,
+    });
     const all = Array.from({ length: 1000 }, (_, i) => String(i));
     for (const id of all) t.source.publish(id);
     for (let done = -1; done < t.calls.length; settled = Promise.withResolvers()) {

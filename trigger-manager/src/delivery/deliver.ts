@@ -117,9 +117,7 @@ export function createDelivery(
     work.add(one);
   };
   const allowed = (now: number): number =>
-    unsettled >= Math.max(MIN_UNSETTLED, 2 * maxConcurrency)
-      ? 0
-      : allowedCalls(concurrency, ready(), now);
+    unsettled >= Math.max(MIN_UNSETTLED, 2 * maxConcurrency) ? 0 : allowedCalls(concurrency, ready(), now);
 
   const learn = (verdict: Verdict, call: number, running: number): void => {
     if (verdict.kind === "not_delivered") {

@@ -117,9 +117,9 @@ describe("a call for later", () => {
   test("shares its statement with others that come at once, but for those with a key", async () => {
     const { accept, submitted, statements, accepted } = setUp();
     const keyed = aCall([["idempotency-key", "k"]]);
-    const ids = (await Promise.all([aCall(), keyed, aCall(), aCall()].map((call) => accept(call, NEVER)))).map(
-      ({ id }) => id,
-    );
+    const ids = (
+      await Promise.all([aCall(), keyed, aCall(), aCall()].map((call) => accept(call, NEVER)))
+    ).map(({ id }) => id);
     expect(statements).toEqual([3]);
     expect(submitted.map(({ id }) => id).toSorted()).toEqual(ids.toSorted());
     expect(accepted).toHaveLength(4);

@@ -36,7 +36,11 @@ describe("a task", () => {
     await using t = await testStore();
     const [one, two] = [aTask({ revision: 7 }), aTask({ org: "other", payload: Buffer.from([0, 200]) })];
     await t.store.tasks.add([one, two]);
-    expect(await t.store.tasks.get("acme", one.id)).toMatchObject({ revision: 7, payload: null, callback: null });
+    expect(await t.store.tasks.get("acme", one.id)).toMatchObject({
+      revision: 7,
+      payload: null,
+      callback: null,
+    });
     expect(await t.store.tasks.get("other", two.id)).toMatchObject({ revision: null, payload: two.payload });
     const three = aTask();
     await expect(t.store.tasks.add([three, one])).rejects.toThrow();
