@@ -206,7 +206,8 @@ export function exerciseInference(name: string, setup: SetupInference): void {
       expect(await p.store.mqBindings.of("acme", "f")).toEqual([]);
       const wish = { name: "look", subject: subjectOf(row!.id), description: "", maxAckPending: 10 };
       const consumer = await connections.matches.ensure(wish, patient);
-      expect(await connections.matches.lag(consumer, patient)).toMatchObject({ items: 0 });
+      const lags = await connections.matches.lags([consumer], patient);
+      expect(lags.get(consumer)).toMatchObject({ items: 0 });
     });
 
     test("parks what fails under the record's id, and redrives it once", async () => {

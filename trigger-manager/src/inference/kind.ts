@@ -4,12 +4,12 @@ import type { Clock } from "@hanzo-fn/lifecycle";
 import type { Store } from "@hanzo-fn/store";
 import type { Logger } from "@hanzo-fn/telemetry";
 import type { TriggerKind } from "../manager/kind.ts";
-import { lagsOf } from "../manager/lags-of.ts";
 import { createOpenSources } from "../manager/open-sources.ts";
 import { publishParked } from "../manager/publish-parked.ts";
 import { redriveOnce } from "../manager/redrive.ts";
 import type { MqBroker, MqSource } from "../mq/broker.ts";
 import { parkedMessage, redrivenMessage } from "../mq/dead-letters.ts";
+import { inSeconds } from "../mq/triggers.ts";
 import type { StreamBroker } from "../stream/broker.ts";
 import { createChanges } from "./changes.ts";
 import { createHandOn } from "./hand-on.ts";
@@ -52,7 +52,6 @@ export interface InferenceKindSettings {
 const TOPIC = "llm_usage";
 /** Where `retry.attempts` is not given (manifest, `retry`). */
 const ATTEMPTS = 5;
-const LAGS_AT_ONCE = 16;
 
 /** Usage events of language models that pass a filter. Its service is the tee, which reads them for all triggers. */
 export function createInferenceKind(
@@ -108,11 +107,7 @@ export function createInferenceKind(
       await sources.take(id)?.close();
     },
     remove: (trigger, signal) => matches.remove(trigger, signal),
-    lag: (served, signal) =>
-      lagsOf(served, LAGS_AT_ONCE, async (trigger) => {
-        const lag = await matches.lag(trigger, signal);
-        return lag === undefined ? undefined : { items: lag.items, seconds: lag.ms / 1000 };
-      }),
+    lag: async (served, signal) => inSeconds(await matches.lags(served, signal)),
     async publishParked({ function: fn, id: triggerId, spec }, letter, signal) {
       const message = parkedMessage(letter, { function: fn, triggerId, target: spec.deadLetter });
       if (message !== undefined) await publishParked({ publisher, log }, message, letter, signal);

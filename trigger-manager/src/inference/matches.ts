@@ -3,7 +3,7 @@ import type { MqBinding, NewMqStream, Store } from "@hanzo-fn/store";
 import type { Logger } from "@hanzo-fn/telemetry";
 import type { Served } from "../manager/kind.ts";
 import type { MqBroker, MqLag, MqSource } from "../mq/broker.ts";
-import { createMqTriggers, type TriggerToBind } from "../mq/triggers.ts";
+import { type BoundKey, createMqTriggers, type TriggerToBind } from "../mq/triggers.ts";
 
 /** An inference trigger, whether or not it is delivered here. */
 export type Matched = Served<InferenceTrigger>;
@@ -20,8 +20,8 @@ export interface Matches {
   /** The trigger's consumer, made where it is missing, and the stream with it. */
   bind(trigger: Matched, signal: AbortSignal): Promise<MqBinding>;
   open(trigger: Matched, signal: AbortSignal): Promise<MqSource>;
-  /** Undefined where the trigger has no consumer yet. */
-  lag(trigger: Matched, signal: AbortSignal): Promise<MqLag | undefined>;
+  /** By trigger id; one that has no consumer yet, or whose lag is not known, is left out. */
+  lags(triggers: readonly Matched[], signal: AbortSignal): Promise<ReadonlyMap<string, MqLag>>;
   /** Its consumer goes, and with it all that waits for it. */
   remove(trigger: Matched, signal: AbortSignal): Promise<void>;
 }
@@ -69,8 +69,10 @@ export function createMatches({ store, broker, log }: MatchesDependencies): Matc
   // Consumers are named by their triggers' ids, so it does not matter who else is here.
   const hasOthers = (): Promise<boolean> => Promise.resolve(false);
   const triggers = createMqTriggers({ store, broker, stream: MATCH_STREAM.name, hasOthers, log });
-  const bindingOf = (trigger: Matched): Promise<MqBinding | undefined> =>
-    mqBindings.get({ org: trigger.org, function: trigger.function, key: toBind(trigger).key });
+  const keyOf = ({ id, org, function: fn, spec }: Matched): BoundKey => ({
+    ...{ id, org, function: fn, key: triggerKey(spec, fn) },
+  });
+  const bindingOf = (trigger: Matched): Promise<MqBinding | undefined> => mqBindings.get(keyOf(trigger));
   const bind = async (trigger: Matched, signal: AbortSignal): Promise<MqBinding> => {
     const { org, function: fn } = trigger;
     const [binding] = await triggers.bind(org, fn, [toBind(trigger)], signal);
@@ -82,10 +84,7 @@ export function createMatches({ store, broker, log }: MatchesDependencies): Matc
       const binding = (await bindingOf(trigger)) ?? (await bind(trigger, signal));
       return triggers.open(binding, { ...toBind(trigger), id: trigger.id });
     },
-    async lag(trigger, signal) {
-      const binding = await bindingOf(trigger);
-      return binding === undefined ? undefined : triggers.lag(binding, signal);
-    },
+    lags: (matched, signal) => triggers.lags(matched.map(keyOf), signal),
     async remove(trigger, signal) {
       const binding = await bindingOf(trigger);
       if (binding !== undefined) await triggers.release(binding, signal);

@@ -13,10 +13,10 @@ function setUp(limit: number) {
   const log = recordingLog();
   const queue = { items: 0, isThere: true, asked: 0, bound: 0, code: undefined as ErrorCode | undefined };
   const matches = {
-    lag() {
+    lags() {
       queue.asked += 1;
-      if (!queue.isThere) return Promise.reject(new Error("there is no consumer"));
-      return Promise.resolve({ items: queue.items, ms: 0, position: 0 });
+      const lag = { items: queue.items, ms: 0, position: 0 };
+      return Promise.resolve(new Map(queue.isThere ? [[trigger.id, lag]] : []));
     },
     bind() {
       queue.bound += 1;

@@ -39,7 +39,7 @@ function orConflict(error: unknown): void {
 
 export function createRoom(
   deps: {
-    readonly matches: Pick<Matches, "lag" | "bind">;
+    readonly matches: Pick<Matches, "lags" | "bind">;
     readonly clock: Pick<Clock, "monotonic">;
     readonly log: Pick<Logger, "warn">;
   },
@@ -51,7 +51,8 @@ export function createRoom(
     waiting + taken >= limit ? clock.monotonic() - lookedAtMs >= AGAIN_MS : taken >= limit * SHARE;
 
   const look = async (trigger: Matched, signal: AbortSignal): Promise<Known> => {
-    const lag = await matches.lag(trigger, signal).catch(() => undefined);
+    const lags = await matches.lags([trigger], signal).catch(() => undefined);
+    const lag = lags?.get(trigger.id);
     // Nobody has opened it yet, or it was deleted: what is published to it is kept from now on.
     if (lag === undefined) await matches.bind(trigger, signal).catch(orConflict);
     const fresh = { waiting: lag?.items ?? 0, taken: 0, lookedAtMs: clock.monotonic() };

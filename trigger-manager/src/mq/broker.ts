@@ -76,8 +76,8 @@ export interface MqBroker {
    */
   ensure(wish: ConsumerWish, signal: AbortSignal): Promise<MqConsumer>;
   open(consumer: MqConsumer, options: OpenOptions): MqSource;
-  /** Rejects where the broker does not say: an unknown lag is not zero. */
-  lag(consumer: MqConsumer, signal: AbortSignal): Promise<MqLag>;
+  /** Of those of them of which the broker says it: an unknown lag is not zero. */
+  lags(consumers: readonly MqConsumer[], signal: AbortSignal): Promise<ReadonlyMap<MqConsumer, MqLag>>;
   /** Removes the consumer where we made it; an adopted one is left as it is. Idempotent. */
   remove(consumer: MqConsumer, signal: AbortSignal): Promise<void>;
   /** Removes what its own stream has under one subject, without wildcards, where that goes with its only reader. */

@@ -3,7 +3,7 @@ import { systemClock } from "@hanzo-fn/lifecycle";
 import { openStore, type MqBinding, type Store } from "@hanzo-fn/store";
 import { createTestDatabase, recordingLog, type TestDatabase, waitFor } from "@hanzo-fn/testkit";
 import type { Credit, Revocation, Settlement, SourceEvent } from "../delivery/source.ts";
-import type { MqBroker, MqSource } from "./broker.ts";
+import type { MqBroker, MqLag, MqSource } from "./broker.ts";
 import { createMqTriggers, type MqTriggers, type TriggerToBind } from "./triggers.ts";
 
 /** Short, so that tests need not wait long for the events of a replica that died. */
@@ -182,8 +182,16 @@ export class MqBench implements AsyncDisposable {
     return this.broker.publisher.publish({ target: subject, id, headers, body }, patient);
   }
 
-  lag(bound: BoundTrigger) {
-    return this.triggers.lag(bound.binding, patient);
+  lags(bound: readonly BoundTrigger[]): Promise<ReadonlyMap<string, MqLag>> {
+    const served = bound.map(({ binding, id }) => ({ ...binding, id }));
+    return this.triggers.lags(served, patient);
+  }
+
+  /** Rejects where it is not known. */
+  async lag(bound: BoundTrigger): Promise<MqLag> {
+    const lag = (await this.lags([bound])).get(bound.id);
+    if (lag === undefined) throw new Error("the lag is not known");
+    return lag;
   }
 
   /** Everything is done, as the broker sees it. */

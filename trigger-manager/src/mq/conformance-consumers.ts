@@ -263,5 +263,20 @@ export function exerciseMqConsumers(name: string, setup: SetupMq): void {
       await t.under.removeConsumer("fn-f");
       await expect(t.lag(bound)).rejects.toThrow();
     });
+
+    test("is read of hundreds at once; one whose consumer is gone is left out", async () => {
+      await using t = await MqBench.open(setup);
+      const wishes = Array.from({ length: 300 }, (_, n) =>
+        wish({ source: `mq.q${n}`, consumer_group: `c-${n}` }),
+      );
+      const bound = await t.deploy("f", wishes);
+      await t.publish("mq.q299", '"1"', '"2"');
+      await t.under.removeConsumer("c-7");
+      const lags = await t.lags(bound);
+      expect(lags.size).toBe(299);
+      expect(lags.has(bound[7]!.id)).toBe(false);
+      expect(lags.get(bound[298]!.id)?.items).toBe(0);
+      expect(lags.get(bound[299]!.id)?.items).toBe(2);
+    });
   });
 }

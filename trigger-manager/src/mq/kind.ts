@@ -1,16 +1,15 @@
 import { type MqTrigger, PlatformError, triggerKey } from "@hanzo-fn/contract";
 import type { Clock } from "@hanzo-fn/lifecycle";
-import type { MqBinding, MqBindingKey, Store } from "@hanzo-fn/store";
+import type { MqBinding, Store } from "@hanzo-fn/store";
 import type { Logger } from "@hanzo-fn/telemetry";
 import type { Served, TriggerKind } from "../manager/kind.ts";
-import { lagsOf } from "../manager/lags-of.ts";
 import { createOpenSources } from "../manager/open-sources.ts";
 import { publishParked } from "../manager/publish-parked.ts";
 import { redriveOnce } from "../manager/redrive.ts";
 import { createUpkeep } from "../upkeep.ts";
 import type { MqBroker, MqSource } from "./broker.ts";
 import { parkedMessage, redrivenMessage } from "./dead-letters.ts";
-import type { MqTriggers, TriggerToBind } from "./triggers.ts";
+import { type BoundKey, inSeconds, type MqTriggers, type TriggerToBind } from "./triggers.ts";
 
 export interface MqKindDependencies {
   readonly triggers: MqTriggers;
@@ -22,7 +21,6 @@ export interface MqKindDependencies {
 
 /** For the room of a consumer, where the manifest names no `max_concurrency`. */
 const USUAL_CONCURRENCY = 64;
-const LAGS_AT_ONCE = 16;
 
 /** What a trigger wants of its consumer. */
 function toBind(spec: MqTrigger, fn: string): TriggerToBind {
@@ -46,8 +44,8 @@ export function createMqKind(deps: MqKindDependencies): TriggerKind<MqTrigger> {
   const learn = ({ spec }: Served<MqTrigger>, binding: MqBinding): void => {
     if (binding.adoptedAttempts !== null) adopted.set(adoptedKey(spec), triggers.attempts(binding));
   };
-  const keyOf = ({ org, function: fn, spec }: Served<MqTrigger>): MqBindingKey => ({
-    ...{ org, function: fn, key: toBind(spec, fn).key },
+  const keyOf = ({ id, org, function: fn, spec }: Served<MqTrigger>): BoundKey => ({
+    ...{ id, org, function: fn, key: toBind(spec, fn).key },
   });
   const bindingOf = (trigger: Served<MqTrigger>): Promise<MqBinding | undefined> =>
     mqBindings.get(keyOf(trigger));
@@ -95,17 +93,7 @@ export function createMqKind(deps: MqKindDependencies): TriggerKind<MqTrigger> {
       if (binding !== undefined) await triggers.release(binding, signal);
       adopted.delete(adoptedKey(trigger.spec));
     },
-    async lag(served, signal) {
-      const named = ({ org, function: fn, key }: MqBindingKey): string => `${org}/${fn}/${key}`;
-      const found = await mqBindings.some(served.map(keyOf));
-      const bindings = new Map(found.map((binding) => [named(binding), binding]));
-      return lagsOf(served, LAGS_AT_ONCE, async (trigger) => {
-        const binding = bindings.get(named(keyOf(trigger)));
-        if (binding === undefined) return undefined;
-        const { items, ms } = await triggers.lag(binding, signal);
-        return { items, seconds: ms / 1000 };
-      });
-    },
+    lag: async (served, signal) => inSeconds(await triggers.lags(served.map(keyOf), signal)),
     async publishParked(trigger, letter, signal) {
       const { function: fn, id: triggerId, spec } = trigger;
       const message = parkedMessage(letter, { function: fn, triggerId, target: spec.deadLetter });

@@ -1,6 +1,8 @@
 import { type MqTrigger, PlatformError } from "@hanzo-fn/contract";
 import type { MqBinding, MqBindingKey, Store } from "@hanzo-fn/store";
 import type { Logger } from "@hanzo-fn/telemetry";
+import type { Lag } from "../manager/kind.ts";
+import { readEach } from "../read-each.ts";
 import type { ConsumerWish, MqLag, MqBroker, MqConsumer, MqSource } from "./broker.ts";
 import { consumerNames } from "./names.ts";
 import { registeredAttempts } from "./registry.ts";
@@ -24,6 +26,11 @@ export interface TriggerToBind {
   readonly maxConcurrency: number;
 }
 
+/** What a trigger is bound by, and its id. */
+export interface BoundKey extends MqBindingKey {
+  readonly id: string;
+}
+
 /** The consumers of mq triggers: who has which one, from the deploy that makes it to the removal of the trigger. */
 export interface MqTriggers {
   /**
@@ -43,8 +50,8 @@ export interface MqTriggers {
   attemptsOf(subject: string): number;
   /** The events of a trigger, for one delivery. */
   open(binding: MqBinding, trigger: TriggerToBind & { readonly id: string }): MqSource;
-  /** As `MqBroker.lag`; remembers the position. */
-  lag(binding: MqBinding, signal: AbortSignal): Promise<MqLag>;
+  /** As `MqBroker.lags`, by trigger id; remembers the positions. */
+  lags(served: readonly BoundKey[], signal: AbortSignal): Promise<ReadonlyMap<string, MqLag>>;
   /** The trigger is gone, and so are its deliveries everywhere. */
   release(binding: MqBinding, signal: AbortSignal): Promise<void>;
   /** Releases what deploys that failed, or processes that died, left behind. */
@@ -57,6 +64,7 @@ const ROOM_PER_CALL = 4;
 /** A deploy is done long before. */
 const ORPHAN_MS = 600_000;
 const ORPHANS_AT_ONCE = 100;
+const AT_ONCE = 16;
 
 function maxAckPending({ trigger, maxConcurrency }: TriggerToBind): number {
   if (trigger.ordering === "strict") return 1;
@@ -73,6 +81,8 @@ function bindingOf({ org, function: fn, key }: MqBindingKey, consumer: MqConsume
   return { org, function: fn, key, ...consumer, adoptedAttempts: consumer.adoptedAttempts ?? null };
 }
 
+const nameOf = ({ org, function: fn, key }: MqBindingKey): string => `${org}/${fn}/${key}`;
+
 const describe = (org: string, fn: string): string => `mq trigger of ${org}/${fn} (hanzo-fn)`;
 
 function taken(name: string, by: MqBinding, org: string): PlatformError {
@@ -81,6 +91,11 @@ function taken(name: string, by: MqBinding, org: string): PlatformError {
     component: "trigger-manager",
     next: "Give the trigger a consumer_group of its own.",
   });
+}
+
+/** As the gauges have it. */
+export function inSeconds(lags: ReadonlyMap<string, MqLag>): Map<string, Lag> {
+  return new Map([...lags].map(([id, { items, ms }]) => [id, { items, seconds: ms / 1000 }]));
 }
 
 export function createMqTriggers(parts: MqTriggersParts): MqTriggers {
@@ -180,11 +195,24 @@ export function createMqTriggers(parts: MqTriggersParts): MqTriggers {
         },
       });
     },
-    async lag(binding, signal) {
-      const lag = await broker.lag(consumerOf(binding), signal);
-      // Idle triggers are asked for as well, and have nothing to say.
-      if (lag.position > binding.position) await mqBindings.advance(binding, lag.position);
-      return lag;
+    async lags(served, signal) {
+      const found = await mqBindings.some(served);
+      const bound = new Map(
+        found.map((binding) => [nameOf(binding), { binding, consumer: consumerOf(binding) }]),
+      );
+      const lags = await broker.lags(
+        [...bound.values()].map(({ consumer }) => consumer),
+        signal,
+      );
+      const read = await readEach(served, AT_ONCE, async (key) => {
+        const { binding, consumer } = bound.get(nameOf(key)) ?? {};
+        const lag = consumer && lags.get(consumer);
+        // Idle triggers are asked for as well, and have nothing to say.
+        if (binding && lag && lag.position > binding.position)
+          await mqBindings.advance(binding, lag.position);
+        return lag;
+      });
+      return new Map([...read].map(([{ id }, lag]) => [id, lag]));
     },
     release,
     async releaseOrphans(signal) {

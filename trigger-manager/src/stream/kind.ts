@@ -5,10 +5,10 @@ import type { Store } from "@hanzo-fn/store";
 import type { Logger } from "@hanzo-fn/telemetry";
 import type { DeadLetter } from "../delivery/index.ts";
 import type { Lag, Served, TriggerKind } from "../manager/kind.ts";
-import { lagsOf } from "../manager/lags-of.ts";
 import { createOpenSources } from "../manager/open-sources.ts";
 import { publishParked } from "../manager/publish-parked.ts";
 import { type LetterToRedrive, redriveOnce } from "../manager/redrive.ts";
+import { readEach } from "../read-each.ts";
 import { createUpkeep } from "../upkeep.ts";
 import type { StreamBroker } from "./broker.ts";
 import { streamGroup } from "./group-name.ts";
@@ -119,7 +119,10 @@ export function createStreamKind(deps: StreamKindDependencies): TriggerKind<Stre
       const kept = await store.streamOffsets.groupOf(id);
       if (kept?.created === true) await broker.removeGroup(kept, signal);
     },
-    lag: (triggers, signal) => lagsOf(triggers, LAGS_AT_ONCE, (trigger) => lagOf(trigger, signal)),
+    async lag(triggers, signal) {
+      const lags = await readEach(triggers, LAGS_AT_ONCE, (trigger) => lagOf(trigger, signal));
+      return new Map([...lags].map(([{ id }, lag]) => [id, lag]));
+    },
     publishParked: (trigger, letter, signal) =>
       publishParked({ publisher, log }, parkedMessage(trigger, letter), letter, signal),
     redrive: (trigger, letter) =>

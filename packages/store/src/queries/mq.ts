@@ -48,7 +48,10 @@ export interface MqSettlement extends MqHeld {
   readonly delayMs: number;
 }
 
+/** What waits for one consumer. */
 export interface MqBacklog {
+  readonly stream: string;
+  readonly name: string;
   /** Not done: not delivered yet, or out. */
   readonly items: number;
   /** When the oldest of them was published. */
@@ -96,8 +99,8 @@ export interface MqQueries {
   leased(consumerId: number): Promise<number>;
   /** Which of these have something to pull; those that have not, pass over what is not for them. */
   ready(consumerIds: readonly number[]): Promise<number[]>;
-  /** Undefined where the consumer is gone. */
-  backlog(consumerId: number): Promise<MqBacklog | undefined>;
+  /** Of those of them that there are, in any order. */
+  backlogs(consumers: readonly { readonly stream: string; readonly name: string }[]): Promise<MqBacklog[]>;
   /** Removes what is over its time or beyond the limits of its stream, up to `limit` rows of each kind. */
   sweep(limit: number): Promise<MqSwept[]>;
 }
@@ -146,19 +149,26 @@ async function ready(db: Kysely<Database>, ids: readonly number[]): Promise<numb
   return rows.map(({ id }) => id);
 }
 
-async function backlog(db: Kysely<Database>, id: number): Promise<MqBacklog | undefined> {
+async function backlogs(
+  db: Kysely<Database>,
+  consumers: readonly { readonly stream: string; readonly name: string }[],
+): Promise<MqBacklog[]> {
   const { rows } = await sql<MqBacklog>`
-    select
+    select s.name as stream, c.name,
       (select count(*) from mq_pending p where p.consumer_id = c.id) + fresh.items as items,
       least(fresh.oldest_at, (
         select m.published_at from mq_pending p join mq_messages m on m.stream_id = c.stream_id and m.seq = p.seq
         where p.consumer_id = c.id order by p.seq limit 1
       )) as oldest_at,
       coalesce((select min(p.seq) - 1 from mq_pending p where p.consumer_id = c.id), c.position) as position
-    from mq_consumers c cross join lateral (
+    from unnest(${consumers.map(({ stream }) => stream)}::text[], ${consumers.map(({ name }) => name)}::text[])
+      as wanted (stream, name)
+    join mq_streams s on s.name = wanted.stream
+    join mq_consumers c on c.stream_id = s.id and c.name = wanted.name
+    cross join lateral (
       select count(*) as items, min(m.published_at) as oldest_at from mq_messages m where ${FOR_CONSUMER}
-    ) as fresh where c.id = ${id}`.execute(db);
-  return rows[0];
+    ) as fresh`.execute(db);
+  return rows;
 }
 
 export function createMqQueries(db: Kysely<Database>): MqQueries {
@@ -253,7 +263,7 @@ export function createMqQueries(db: Kysely<Database>): MqQueries {
       return rows[0]?.count ?? 0;
     },
     ready: (ids) => (ids.length === 0 ? Promise.resolve([]) : ready(db, ids)),
-    backlog: (id) => backlog(db, id),
+    backlogs: (consumers) => backlogs(db, consumers),
     sweep: (limit) => sweepMq(db, limit),
   };
 }

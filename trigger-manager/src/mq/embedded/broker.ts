@@ -1,10 +1,9 @@
-import { PlatformError } from "@hanzo-fn/contract";
 import type { Clock } from "@hanzo-fn/lifecycle";
 import type { MqSettlement, NewMqStream, Store } from "@hanzo-fn/store";
 import type { Logger } from "@hanzo-fn/telemetry";
 import { createGroupCommit } from "../../group-commit.ts";
 import { createAttemptBook } from "../attempts.ts";
-import type { MqBroker, MqConsumer, OpenOptions } from "../broker.ts";
+import type { MqBroker, MqConsumer, MqLag, OpenOptions } from "../broker.ts";
 import { ensureConsumer, streamMissing } from "./ensure.ts";
 import { createEmbeddedPublisher } from "./publisher.ts";
 import { createEmbeddedSource } from "./source.ts";
@@ -94,16 +93,20 @@ export function createEmbeddedMqBroker(
         restore: (was, isLost) => restore(was, open, isLost),
       });
     },
-    async lag(consumer) {
-      const id = await idOf(consumer);
-      const backlog = id === undefined ? undefined : await store.mq.backlog(id);
-      if (backlog === undefined) {
-        throw new PlatformError("unavailable", `there is no consumer ${consumer.name}`, {
-          component: "trigger-manager",
-        });
+    async lags(consumers) {
+      const named = ({ stream, name }: Pick<MqConsumer, "stream" | "name">): string => `${stream} ${name}`;
+      const backlogs = await store.mq.backlogs(consumers);
+      const known = new Map(backlogs.map((backlog) => [named(backlog), backlog]));
+      const now = clock.now();
+      const lags = new Map<MqConsumer, MqLag>();
+      for (const consumer of consumers) {
+        const backlog = known.get(named(consumer));
+        if (backlog === undefined) continue;
+        const { items, oldestAt, position } = backlog;
+        const ms = oldestAt === null ? 0 : Math.max(0, now - oldestAt.getTime());
+        lags.set(consumer, { items, ms, position });
       }
-      const { items, oldestAt, position } = backlog;
-      return { items, ms: oldestAt === null ? 0 : Math.max(0, clock.now() - oldestAt.getTime()), position };
+      return lags;
     },
     async remove({ stream: from, name, created }) {
       if (created) await store.mq.removeConsumer(from, name);

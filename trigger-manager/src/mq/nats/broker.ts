@@ -8,7 +8,7 @@ import type { MqBroker, MqConsumer, OpenOptions } from "../broker.ts";
 import { createAdvisories } from "./advisories.ts";
 import { createAsk, isConsumerMissing, isStreamMissing } from "./ask.ts";
 import { ensureConsumer, streamMissing } from "./ensure.ts";
-import { readLag } from "./lag.ts";
+import { readLags } from "./lag.ts";
 import { createPulse } from "./pulse.ts";
 import { createNatsSource } from "./source.ts";
 import { HIP_55_STREAM, natsStream } from "./stream.ts";
@@ -111,7 +111,7 @@ export function createNatsBroker(parts: NatsBrokerParts, settings: NatsBrokerSet
         },
       });
     },
-    lag: (consumer, signal) => readLag(ask, () => clock.now(), consumer, signal),
+    lags: (consumers, signal) => readLags(ask, () => clock.now(), consumers, signal),
     async remove({ stream: from, name, created }, signal) {
       if (!created) return;
       await ask(`remove the consumer ${name} of the stream ${from}`, signal, async ({ manager }) => {

@@ -27,6 +27,7 @@ import {
   type SetupMq,
   STREAM,
   textOf,
+  wish,
 } from "../conformance-bench.ts";
 import { createNatsBroker } from "./broker.ts";
 
@@ -236,6 +237,24 @@ const PUBLISHER = `
     await connection.close();
   })();
 `;
+
+test("the lags of many consumers of NATS take a few requests", async () => {
+  let url = "";
+  await using t = await MqBench.open(async (around) => {
+    const under = await setup(around);
+    url = under.url;
+    return under;
+  });
+  const wishes = Array.from({ length: 20 }, (_, n) => wish({ source: `mq.q${n}`, consumer_group: `c-${n}` }));
+  const bound = await t.deploy("f", wishes);
+  await using admin = await connect({ servers: url });
+  const requests: string[] = [];
+  admin.subscribe("$JS.API.>", { callback: (_, { subject }) => void requests.push(subject) });
+  await admin.flush();
+  expect((await t.lags(bound)).size).toBe(20);
+  await admin.flush();
+  expect(requests).toEqual([`$JS.API.CONSUMER.LIST.${STREAM}`]);
+});
 
 describe("events of NATS", () => {
   test("that were given to others while this process stood still are not handed out", async () => {
