@@ -351,6 +351,10 @@ describe("events of NATS", () => {
     await publish("ours");
     const [ours] = await source.pull({ events: 1, bytes: 1e6, room: () => 1 }, patient);
     await source.settle([{ kind: "park", event: ours!, counted: true, failure: { error: "boom" } }], patient);
+    // Of a consumer that is nobody's here there is no alarm.
+    const other = { durable_name: "other", ack_policy: "explicit", filter_subject: "mq.a.b" } as const;
+    await manager.consumers.add(STREAM, other);
+    (await (await jetstream(connection).consumers.get(STREAM, "other")).next())?.term("not ours");
     await publish("theirs");
     const theirs = await (await jetstream(connection).consumers.get(STREAM, "c")).next();
     theirs?.term("by hand");
