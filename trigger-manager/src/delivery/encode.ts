@@ -25,12 +25,9 @@ export function plainData(body: Buffer): { readonly body: string; readonly encod
   }
 }
 
-function item({ event, attempt }: Delivered): readonly Buffer[] {
-  const { id, source, timestamp, headers, body } = event;
-  const rest = JSON.stringify({ id, source, timestamp, attempt, headers });
-  // The data goes in as the bytes that came: JSON need not be parsed to be handed on.
-  const data = event.json ? body : Buffer.from(JSON.stringify(plainData(body)));
-  return [Buffer.from(`${rest.slice(0, -1)},"data":`), data, Buffer.from("}")];
+/** An item of a batch up to its data, which is the last that it has. */
+function upToData({ event: { id, source, timestamp, headers }, attempt }: Delivered): string {
+  return `${JSON.stringify({ id, source, timestamp, attempt, headers }).slice(0, -1)},"data":`;
 }
 
 /** The one value that all events have in a header. */
@@ -53,12 +50,16 @@ function originOf(events: readonly Delivered[]): Record<string, string> {
 
 /** Several events in one body (runtimes/contract.md, section 8). */
 export function encodeBatch(events: readonly Delivered[]): EncodedCall {
-  const parts: Buffer[] = [Buffer.from('{"items":[')];
-  for (const [i, event] of events.entries()) {
-    if (i > 0) parts.push(Buffer.from(","));
-    parts.push(...item(event));
+  const parts: Buffer[] = [];
+  let before = '{"items":[';
+  for (const one of events) {
+    const { json, body } = one.event;
+    // The data goes in as the bytes that came: JSON need not be parsed to be handed on.
+    const data = json ? body : Buffer.from(JSON.stringify(plainData(body)));
+    parts.push(Buffer.from(before + upToData(one)), data);
+    before = "},";
   }
-  parts.push(Buffer.from("]}"));
+  parts.push(Buffer.from("}]}"));
   return { headers: { ...originOf(events), "content-type": BATCH_TYPE }, body: Buffer.concat(parts) };
 }
 

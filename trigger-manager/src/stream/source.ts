@@ -66,7 +66,6 @@ export function createStreamSource(
   const stopping = new AbortController();
   const ledger = createLedger(deps.attempts, triggerId, clock);
   const tenures = new Map<number, Tenure>();
-  const owners = new WeakMap<SourceEvent, Tenure>();
   const waiting = new Set<() => void>();
   /** Where the trigger was, or was told to begin: for partitions of which the group knows nothing. */
   const saved = new Map<number, number>();
@@ -211,7 +210,6 @@ export function createStreamSource(
       }
       const event = eventOf(tenure, record, body);
       tenure.handOut(event, now);
-      owners.set(event, tenure);
       taken.push(event);
       left.events -= 1;
       left.bytes -= sizeOf(record);
@@ -235,12 +233,14 @@ export function createStreamSource(
     committer.look();
     return taken;
   };
-  const isOurs = ({ event }: Settlement): boolean => owners.get(event)?.over === false;
+  /** Undefined where it is somebody else's by now: what was out of a tenure before is not out of this one. */
+  const ownerOf = ({ event }: Settlement): Tenure | undefined => {
+    const tenure = tenures.get(Number(event.partition));
+    return tenure?.has(event) === true ? tenure : undefined;
+  };
   const apply = (settlement: Settlement): void => {
-    const tenure = owners.get(settlement.event);
-    if (tenure === undefined || tenure.over) return;
-    if (settlement.kind === "retry") tenure.putBack(settlement.event);
-    else if (settlement.kind !== "hold") tenure.done(settlement.event);
+    if (settlement.kind === "retry") ownerOf(settlement)?.putBack(settlement.event);
+    else if (settlement.kind !== "hold") ownerOf(settlement)?.done(settlement.event);
   };
 
   return {
@@ -259,7 +259,7 @@ export function createStreamSource(
     },
     extend: () => Promise.resolve(),
     async settle(settlements) {
-      const ours = settlements.filter(isOurs);
+      const ours = settlements.filter((one) => ownerOf(one) !== undefined);
       const failed: FailedDelivery[] = [];
       const over: string[] = [];
       for (const one of ours) {
