@@ -7,10 +7,13 @@ export interface Alarm {
   clear(): void;
 }
 
+/** Nobody sees it; without one every abort makes an error of its own, with a stack. */
+const CLEARED = new Error("the alarm was cleared");
+
 export function createAlarm(clock: Pick<Clock, "monotonic" | "sleep">, ring: () => void): Alarm {
   let next: { readonly at: number; readonly cancel: AbortController } | undefined;
   const clear = (): void => {
-    next?.cancel.abort();
+    next?.cancel.abort(CLEARED);
     next = undefined;
   };
   return {
