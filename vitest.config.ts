@@ -1,6 +1,7 @@
 import { availableParallelism } from "node:os";
 import { fileURLToPath } from "node:url";
 import { defineConfig } from "vitest/config";
+import { BaseSequencer, type TestSpecification } from "vitest/node";
 
 // Templates have tests of their own, for their users; images that were unpacked have copies of them.
 const exclude = ["**/node_modules/**", ".cache/**", "**/fixtures/**", "runtimes/*/templates/**"];
@@ -26,9 +27,23 @@ const longer =
 // Tests wait more than they compute: one worker less than there are cores (the default) leaves half of two cores idle.
 const maxWorkers = Math.max(2, availableParallelism());
 
+/** They take minutes each: begun last, they would leave the other cores without work. */
+const longest = ["new-user", "crash", "samples", "dev-compiled"].map((name) => `/e2e/${name}.test.ts`);
+
+class LongestFirst extends BaseSequencer {
+  override async sort(files: TestSpecification[]): Promise<TestSpecification[]> {
+    const place = ({ moduleId }: TestSpecification): number => {
+      const found = longest.findIndex((end) => moduleId.endsWith(end));
+      return found < 0 ? longest.length : found;
+    };
+    return (await super.sort(files)).toSorted((a, b) => place(a) - place(b));
+  }
+}
+
 export default defineConfig({
   test: {
     maxWorkers,
+    sequence: { sequencer: LongestFirst },
     // The tests on a cluster wait until it is rid of what they made.
     teardownTimeout: 180_000,
     projects: [
