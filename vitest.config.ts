@@ -86,7 +86,6 @@ export default defineConfig({
           globalSetup: ["runtimes/images/setup.ts"],
           testTimeout: 60_000,
           hookTimeout: 60_000,
-          fileParallelism: false,
         },
       },
       {
