@@ -42,6 +42,7 @@ const ERROR_TABLE = {
   object_rejected: { status: 422, fault: "user", retryable: false },
   quota_exceeded: { status: 422, fault: "user", retryable: true },
   unsupported: { status: 422, fault: "user", retryable: false },
+  validation_error: { status: 422, fault: "user", retryable: false },
   rate_limited: { status: 429, fault: "user", retryable: true },
   head_too_large: { status: 431, fault: "user", retryable: false },
   client_closed: { status: 499, fault: "user", retryable: false },

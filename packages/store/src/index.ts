@@ -133,6 +133,17 @@ export type {
   StreamTopic,
 } from "./queries/stream-log.ts";
 export type { StreamOffset, StreamOffsetQueries, StreamTriggerGroup } from "./queries/stream-offsets.ts";
+export type { VectorIdType, VectorNamespaceRow } from "./schema-layer.ts";
+export { paddedId } from "./queries/vector-filter.ts";
+export type {
+  VectorChange,
+  VectorColumns,
+  VectorNamespacePatch,
+  VectorPage,
+  VectorPageOptions,
+  VectorQueries,
+  VectorRow,
+} from "./queries/vectors.ts";
 export type { SettingQueries } from "./queries/settings.ts";
 export type { TaskCallbackQueries, TaskCallbackTypes } from "./queries/task-callbacks.ts";
 export type {

@@ -2,6 +2,7 @@ import type { ErrorCode, ErrorDetail, RouteAuth } from "@hanzo-fn/contract";
 import type { ColumnType, Generated, JSONColumnType, Selectable } from "kysely";
 import type { JsonObject } from "./json.ts";
 import type { EventTables } from "./schema-events.ts";
+import type { LayerTables } from "./schema-layer.ts";
 import type { MqTables } from "./schema-mq.ts";
 
 /** jsonb: read as a value, written as JSON text (node-postgres would write a JavaScript array as a PostgreSQL array). */
@@ -173,7 +174,7 @@ interface SettingsTable {
   updatedAt: Date;
 }
 
-export interface Database extends EventTables, MqTables {
+export interface Database extends EventTables, MqTables, LayerTables {
   functions: FunctionsTable;
   revisions: RevisionsTable;
   triggers: TriggersTable;

@@ -4,6 +4,7 @@ import { kv } from "./0002-kv.ts";
 import { events } from "./0003-events.ts";
 import { embeddedMq } from "./0004-embedded-mq.ts";
 import { embeddedStream } from "./0005-embedded-stream.ts";
+import { vectors } from "./0006-vectors.ts";
 
 /** Forward only; names sort in the order they run. A released migration is never edited. */
 export const MIGRATIONS: Readonly<Record<string, Migration>> = {
@@ -12,4 +13,5 @@ export const MIGRATIONS: Readonly<Record<string, Migration>> = {
   "0003-events": events,
   "0004-embedded-mq": embeddedMq,
   "0005-embedded-stream": embeddedStream,
+  "0006-vectors": vectors,
 };

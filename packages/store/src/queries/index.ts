@@ -31,6 +31,7 @@ import { createStreamOffsetQueries, type StreamOffsetQueries } from "./stream-of
 import { createTaskCallbackQueries, type TaskCallbackQueries } from "./task-callbacks.ts";
 import { createTaskQueries, type TaskQueries } from "./tasks.ts";
 import { createTriggerQueries, type TriggerQueries } from "./triggers.ts";
+import { createVectorQueries, type VectorQueries } from "./vectors.ts";
 
 /** The queries of every aggregate. */
 export interface Queries {
@@ -54,6 +55,7 @@ export interface Queries {
   readonly mqBindings: MqBindingQueries;
   readonly streamLog: StreamLogQueries;
   readonly streamGroups: StreamGroupQueries;
+  readonly vectors: VectorQueries;
 }
 
 /** The same queries inside one transaction, and what only makes sense there. */
@@ -88,6 +90,7 @@ export function createQueries(db: Kysely<Database>): Queries {
     mqBindings: createMqBindingQueries(db),
     streamLog: createStreamLogQueries(db),
     streamGroups: createStreamGroupQueries(db),
+    vectors: createVectorQueries(db),
   };
 }
 

@@ -1,0 +1,14 @@
+export { createEmbeddedVectors, type EmbeddedVectorOptions } from "./embedded/embedded.ts";
+export type {
+  NamespaceKey,
+  NamespaceMetadata,
+  NamespacePage,
+  QueryOutcome,
+  RankedRow,
+  ScanOptions,
+  ScanPage,
+  StoredRow,
+  VectorStore,
+  VectorStoreCapabilities,
+  WriteOutcome,
+} from "./vector-store.ts";
