@@ -4,7 +4,7 @@ import { errorBodySchema } from "@hanzo-fn/contract/api";
 import { waitFor } from "@hanzo-fn/testkit";
 import { Hono } from "hono";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { createApiServer } from "./server.ts";
+import { controlPlaneServer } from "./server.ts";
 import { tarGz } from "./source/test-archives.ts";
 import { deploy, request, startApi, testControl, type TestControl, yaml } from "./test-setup.ts";
 
@@ -247,7 +247,7 @@ describe("refusals", () => {
 
   it("of a port that is taken is a conflict that says what to do", async () => {
     await using test = await api();
-    const second = createApiServer(new Hono(), { host: "127.0.0.1", port: test.port, maxHeadBytes: 8192 });
+    const second = controlPlaneServer(new Hono(), { host: "127.0.0.1", port: test.port, maxHeadBytes: 8192 });
     await expect(second.start(new AbortController().signal)).rejects.toMatchObject({
       code: "conflict",
       next: expect.stringContaining("--api-port"),

@@ -1,19 +1,18 @@
 import type { IncomingMessage } from "node:http";
 import { type Context, Hono } from "hono";
+import { authorise, credentialsOf, requestIdOf } from "@hanzo-fn/api-server";
 import {
   type Authenticator,
   type Identity,
   type Permission,
   PlatformError,
   toErrorBody,
-  ulid,
 } from "@hanzo-fn/contract";
 import { OPERATIONS, type Operation, type OperationId } from "@hanzo-fn/contract/api";
 import type { Logger } from "@hanzo-fn/telemetry";
 import type { z } from "zod";
 
-const COMPONENT = "control-plane";
-const REQUEST_ID = /^[A-Za-z0-9._-]{1,128}$/;
+export const COMPONENT = "control-plane";
 const MAX_JSON_BYTES = 1 << 20;
 
 /** One authorised call of one operation, validated. */
@@ -46,10 +45,6 @@ export interface AppDependencies {
 interface Env {
   Bindings: { incoming: IncomingMessage };
   Variables: { requestId: string };
-}
-
-function requestIdOf(header: string | undefined): string {
-  return header !== undefined && REQUEST_ID.test(header) ? header : `req_${ulid()}`;
 }
 
 export function jsonResponse(body: unknown, status = 200): Response {
@@ -128,32 +123,6 @@ function patternOf({ path, rest }: Operation): RegExp {
   return new RegExp(`^${rest === true ? pattern.replace(/\[\^\/\]\+$/, ".+") : pattern}$`);
 }
 
-async function authorise(
-  authenticator: Authenticator,
-  context: Context<Env>,
-  { permission }: Guarded,
-): Promise<Identity> {
-  const credentials = {
-    authorization: context.req.header("authorization"),
-    apiKey: context.req.header("x-api-key") ?? context.req.header("x-hanzo-key"),
-    orgId: context.req.header("x-org-id"),
-  };
-  const identity = authenticator.cached(credentials) ?? (await authenticator.authenticate(credentials));
-  if (identity === undefined) {
-    throw new PlatformError("unauthorized", "this operation needs a token or an API key", {
-      component: COMPONENT,
-      next: "hanzo-fn login",
-    });
-  }
-  if (!identity.permissions.has(permission)) {
-    throw new PlatformError("forbidden", `this operation needs the permission ${permission}`, {
-      component: COMPONENT,
-      next: "ask an administrator of the organisation for the permission, or use another key",
-    });
-  }
-  return identity;
-}
-
 const ANONYMOUS: Identity = {
   kind: "anonymous",
   org: "",
@@ -177,7 +146,12 @@ export function createApp({ authenticator, handlers, log }: AppDependencies): Ho
       const url = new URL(context.req.url);
       try {
         const identity = needsPermission(operation)
-          ? await authorise(authenticator, context, operation)
+          ? await authorise(
+              authenticator,
+              credentialsOf((name) => context.req.header(name)),
+              operation.permission,
+              COMPONENT,
+            )
           : ANONYMOUS;
         const call: Call = {
           identity,

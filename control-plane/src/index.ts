@@ -5,5 +5,5 @@ export type { View } from "./present.ts";
 export { createReconciler, type Reconciler } from "./reconcile.ts";
 export { createHandlers } from "./routes/index.ts";
 export type { SecretAdmin } from "./secrets-admin.ts";
-export { type ApiServer, createApiServer } from "./server.ts";
+export { controlPlaneServer } from "./server.ts";
 export * from "./secrets/index.ts";

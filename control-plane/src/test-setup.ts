@@ -26,7 +26,7 @@ import {
 } from "./deploy.ts";
 import { createReconciler, type ReconcilerDependencies } from "./reconcile.ts";
 import { createHandlers } from "./routes/index.ts";
-import { createApiServer } from "./server.ts";
+import { controlPlaneServer } from "./server.ts";
 import { DEFAULT_SOURCE_LIMITS } from "./source/limits.ts";
 
 const patient = new AbortController().signal;
@@ -220,7 +220,7 @@ const AUTHENTICATOR: Authenticator = {
 /** Its API on a port of its own. */
 export async function startApi({ control, log }: TestControl) {
   const app = createApp({ authenticator: AUTHENTICATOR, handlers: createHandlers(control), log });
-  const server = createApiServer(app, { host: "127.0.0.1", port: 0, maxHeadBytes: 8192 });
+  const server = controlPlaneServer(app, { host: "127.0.0.1", port: 0, maxHeadBytes: 8192 });
   await server.start(new AbortController().signal);
   return {
     port: server.port(),

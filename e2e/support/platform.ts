@@ -40,6 +40,8 @@ export interface TestPlatform extends AsyncDisposable {
   readonly api: string;
   readonly invoke: string;
   readonly metrics: string;
+  /** Where the configuration has the plane. */
+  readonly layer: string | undefined;
   readonly adminKey: string;
   readonly dataDir: string;
   /** Its own home: nothing outside of it is read or written by the CLI. */
@@ -159,6 +161,7 @@ export async function startPlatform(options: PlatformOptions = {}): Promise<Test
     api: ready["api"] as string,
     invoke: ready["invoke"] as string,
     metrics: ready["metrics"] as string,
+    layer: ready["layer"],
     adminKey,
     dataDir,
     home: home.path,

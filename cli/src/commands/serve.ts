@@ -12,6 +12,8 @@ const CONFIG_FLAGS: readonly (readonly [flag: string, key: string])[] = [
   ["api-port", "server.api_port"],
   ["invoke-port", "server.invoke_port"],
   ["metrics-port", "server.metrics_port"],
+  ["layer-port", "layer.port"],
+  ["planes", "planes"],
   ["engine", "engine"],
   ["log-level", "observability.log_level"],
 ];
@@ -30,6 +32,7 @@ function announce({ output }: Invocation, platform: Platform, context: string | 
   output.note(`  control plane  ${platform.urls.api}   reference ${platform.urls.api}/reference`);
   output.note(`  invoke proxy   ${platform.urls.invoke}`);
   output.note(`  metrics        ${platform.urls.metrics}/metrics`);
+  if (platform.urls.layer !== undefined) output.note(`  layer          ${platform.urls.layer}`);
   if (context !== undefined)
     output.note(`  context ${context} saved: the CLI finds the platform and its admin key`);
   for (const warning of platform.warnings) output.note(`  note: ${warning}`);
@@ -70,6 +73,18 @@ export const serve: Command = {
       type: "string",
       value: "PORT",
       summary: "port of the metrics (9060); 0 takes a free one",
+    },
+    {
+      name: "layer-port",
+      type: "string",
+      value: "PORT",
+      summary: "port of Layer (8080); 0 takes a free one",
+    },
+    {
+      name: "planes",
+      type: "string",
+      value: "PLANES",
+      summary: "parts that run in this process: api,proxy (default), and layer",
     },
     {
       name: "engine",

@@ -42,7 +42,7 @@ function requirePlanes({ planes }: Config): void {
   if (missing === undefined) return;
   throw new PlatformError("unsupported", `this build needs the plane ${missing} in its process`, {
     component: "serve",
-    next: "set planes to [api, proxy]",
+    next: "set planes to [api, proxy], with layer where it is wanted",
   });
 }
 

@@ -1,6 +1,6 @@
 import { mkdir } from "node:fs/promises";
 import type { Config } from "@hanzo-fn/contract";
-import { createApiServer, createApp, createHandlers, createReconciler } from "@hanzo-fn/control-plane";
+import { controlPlaneServer, createApp, createHandlers, createReconciler } from "@hanzo-fn/control-plane";
 import {
   createInvoker,
   createProxyServer,
@@ -17,6 +17,7 @@ import { openBrokers } from "./brokers.ts";
 import { openEngine } from "./engine.ts";
 import { createGarbageCollector } from "./garbage.ts";
 import { openGateway } from "./gateway.ts";
+import { openLayer } from "./layer.ts";
 import { createMetricsService } from "./metrics-service.ts";
 import { createObserver } from "./observer.ts";
 import { openParts, type Parts } from "./parts.ts";
@@ -28,7 +29,12 @@ import { createTriggers } from "./triggers.ts";
 export interface Platform {
   readonly engine: "local" | "knative";
   readonly dataDir: string;
-  readonly urls: { readonly api: string; readonly invoke: string; readonly metrics: string };
+  readonly urls: {
+    readonly api: string;
+    readonly invoke: string;
+    readonly metrics: string;
+    readonly layer?: string;
+  };
   /** Set where the platform is its own issuer. */
   readonly adminKey: string | undefined;
   /** What this engine does not enforce on this machine. */
@@ -117,7 +123,7 @@ async function startPlanes(parts: Parts, signal: AbortSignal): Promise<Platform>
     triggers,
     invokeUrl: () => urlOf(server.host, proxy.address().port),
   });
-  const api = createApiServer(createApp({ authenticator, handlers: createHandlers(control), log }), {
+  const api = controlPlaneServer(createApp({ authenticator, handlers: createHandlers(control), log }), {
     host: server.host,
     port: server.apiPort,
     maxHeadBytes: limits.maxHeadBytes,
@@ -129,6 +135,7 @@ async function startPlanes(parts: Parts, signal: AbortSignal): Promise<Platform>
     registry,
     ready: () => ready,
   });
+  const layer = openLayer(parts);
   const garbage = createGarbageCollector({ store, blobs, collectBuilds: engine.collect, clock, log });
   const spans = traces === undefined ? [] : [traces.exporter];
   const group = createGroup([
@@ -146,6 +153,7 @@ async function startPlanes(parts: Parts, signal: AbortSignal): Promise<Platform>
     triggers,
     ...tasks.services,
     metricsService,
+    ...(layer === undefined ? [] : [layer]),
     garbage,
   ]);
   await group.start(signal);
@@ -154,6 +162,7 @@ async function startPlanes(parts: Parts, signal: AbortSignal): Promise<Platform>
     api: urlOf(server.host, api.port()),
     invoke: control.view.invokeUrl,
     metrics: urlOf(server.host, metricsService.port()),
+    ...(layer === undefined ? {} : { layer: urlOf(server.host, layer.port()) }),
   };
   log.info("ready", {
     ...urls,

@@ -1,10 +1,14 @@
-/** Permissions (HIP-60 names only `functions:deploy`; the others are ours). */
+/** Permissions (HIP-60 names only `functions:deploy`; the others are ours). Those of `layer` are of the data plane. */
 export const PERMISSIONS = [
   "functions:read",
   "functions:deploy",
   "functions:invoke",
   "functions:publish",
   "functions:admin",
+  "layer:read",
+  "layer:write",
+  "layer:work",
+  "layer:admin",
 ] as const;
 export type Permission = (typeof PERMISSIONS)[number];
 

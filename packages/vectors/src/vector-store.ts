@@ -47,6 +47,7 @@ export interface NamespaceMetadata {
   readonly bytes: number;
   readonly distanceMetric: DistanceMetric | undefined;
   readonly dimensions: number | undefined;
+  /** Of attributes, and of `id`: uint, uuid or string. */
   readonly schema: Readonly<Record<string, AttributeSchema>>;
   readonly createdAt: Date;
   /** Of the newest write. */

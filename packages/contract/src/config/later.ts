@@ -82,11 +82,4 @@ export const LATER = {
       description: "Whether the platform is published outside the cluster.",
     }),
   },
-  layer: {
-    port: later(() => integer(0, 65_535), { fallback: 8080, description: "Port of the Layer gateway." }),
-    auth: later(() => choice(["required", "none"]), {
-      fallback: "required",
-      description: "Authentication of the Layer gateway.",
-    }),
-  },
 } as const;

@@ -158,7 +158,10 @@ database: {url: mysql://x}
       "engine: knative\nimages: {registry: r.example}\nserver: {invoke_port: 0}",
       "server.invoke_port: must be a port with engine knative: the cluster is told where the proxy listens",
     ],
-    ["planes: [events]", "planes: this build does not serve the plane events"],
+    [
+      "planes: [events]",
+      "planes: this build does not serve the plane events apart: api and proxy do together",
+    ],
     ["planes: []", "planes: needs at least 1 entry"],
     ["server: {api_port: 8061}", "server.invoke_port: must differ from api_port, which is 8061 too"],
     ["server: 5", "server: must be a map of fields"],

@@ -5,9 +5,9 @@ import type { Config } from "./sections.ts";
 function notServed(config: Config): Problem[] {
   const problems: Problem[] = [];
   for (const plane of config.planes) {
-    if (plane === "api" || plane === "proxy") continue;
-    const rule = `this build does not serve the plane ${plane}`;
-    problems.push({ path: ["planes"], rule, suggestion: "use api and proxy" });
+    if (plane !== "events") continue;
+    const rule = `this build does not serve the plane ${plane} apart: api and proxy do together`;
+    problems.push({ path: ["planes"], rule, suggestion: "use api, proxy and layer" });
   }
   return problems;
 }
@@ -24,6 +24,15 @@ function knative({ engine, images, server }: Config): Problem[] {
     problems.push({ path: ["server", "invoke_port"], rule });
   }
   return problems;
+}
+
+const LOOPBACK = /^(?:localhost|127(?:\.\d+){3}|::1)$/;
+
+function layerAuth({ planes, layer: { auth }, server }: Config): Problem[] {
+  if (!planes.includes("layer") || auth !== "none" || LOOPBACK.test(server.host)) return [];
+  const rule =
+    "may be none only where server.host is an address of the loopback: anybody could read and write";
+  return [{ path: ["layer", "auth"], rule }];
 }
 
 function kms(config: Config): Problem[] {
@@ -54,19 +63,20 @@ function timeouts(config: Config): Problem[] {
   });
 }
 
-function ports(config: Config): Problem[] {
-  const { apiPort, invokePort, metricsPort } = config.server;
+function ports({ server, planes, layer }: Config): Problem[] {
+  const { apiPort, invokePort, metricsPort } = server;
   const seen = new Map<number, string>();
-  const named: readonly (readonly [string, number])[] = [
-    ["api_port", apiPort],
-    ["invoke_port", invokePort],
-    ["metrics_port", metricsPort],
+  const named: readonly (readonly [section: string, name: string, port: number])[] = [
+    ["server", "api_port", apiPort],
+    ["server", "invoke_port", invokePort],
+    ["server", "metrics_port", metricsPort],
+    ...(planes.includes("layer") ? [["layer", "port", layer.port] as const] : []),
   ];
-  return named.flatMap(([name, port]): Problem[] => {
+  return named.flatMap(([section, name, port]): Problem[] => {
     const other = seen.get(port);
     seen.set(port, name);
     if (other === undefined || port === 0) return [];
-    return [{ path: ["server", name], rule: `must differ from ${other}, which is ${port} too` }];
+    return [{ path: [section, name], rule: `must differ from ${other}, which is ${port} too` }];
   });
 }
 
@@ -76,6 +86,7 @@ export function configRules(config: Config): Problem[] {
   const problems = [
     ...notServed(config),
     ...knative(config),
+    ...layerAuth(config),
     ...kms(config),
     ...kafka(config),
     ...timeouts(config),

@@ -60,7 +60,8 @@ export const SECTIONS = {
   }),
   planes: listOf(() => many(() => choice(["api", "proxy", "events", "layer"]), 1), {
     fallback: ["api", "proxy"],
-    description: "The parts that run in this process; `events` and `layer` belong to later releases.",
+    description:
+      "The parts that run in this process: `api` and `proxy`, which serve events as well, and `layer`, the data plane.",
   }),
   data_dir: field(() => words(4096), {
     fallback: dataDir,

@@ -1,4 +1,4 @@
-import { bytes, flag, integer } from "../document/leaves.ts";
+import { bytes, choice, flag, integer } from "../document/leaves.ts";
 import { field, listOf, optional, secret, size } from "./field.ts";
 import { LATER_TRIGGERS } from "./later.ts";
 import { hidden, many, serverUrl, url, words } from "./leaves.ts";
@@ -47,6 +47,26 @@ export const SERVICES = {
     secret_key: secret(hidden, {
       env: ["OBJECT_STORAGE_SECRET_KEY", "AWS_SECRET_ACCESS_KEY", "MINIO_ROOT_PASSWORD"],
       description: "S3 secret key.",
+    }),
+  },
+  layer: {
+    port: field(() => integer(0, 65_535), {
+      fallback: 8080,
+      description: "Port of Layer, the data plane, where `planes` names it; 0 takes a free one.",
+    }),
+    auth: field(() => choice(["required", "none"]), {
+      fallback: "required",
+      description:
+        "Whether Layer asks for a token or a key; `none`, for addresses of the loopback alone, takes callers without one for `auth.org`.",
+    }),
+    max_body: size(() => bytes({ min: 65_536 }), {
+      fallback: "64Mi",
+      description: "Longest body of a request to Layer, unpacked; beyond it 413.",
+    }),
+    vector_cache: size(() => bytes(), {
+      fallback: "256Mi",
+      description:
+        "Memory for vectors of the namespaces that were asked last; larger namespaces are read from the database for every query.",
     }),
   },
   models: {

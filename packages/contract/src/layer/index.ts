@@ -19,3 +19,4 @@ export {
   type VectorWrite,
   type WriteCondition,
 } from "./write.ts";
+export { LAYER_OPERATIONS, type LayerOperation, type LayerOperationId } from "./operations.ts";

@@ -86,7 +86,10 @@ function describe(row: VectorNamespaceRow): NamespaceMetadata {
     bytes: row.bytes,
     distanceMetric: (row.distanceMetric as DistanceMetric | null) ?? undefined,
     dimensions: row.dimensions ?? undefined,
-    schema: row.schema as Readonly<Record<string, AttributeSchema>>,
+    schema: {
+      ...(row.idType === null ? {} : { id: { type: row.idType } }),
+      ...(row.schema as Readonly<Record<string, AttributeSchema>>),
+    },
     createdAt: row.createdAt,
     updatedAt: row.updatedAt,
     isUpToDate: true,

@@ -1,0 +1,1 @@
+export { createLayer, type LayerOptions, type LayerParts } from "./layer.ts";

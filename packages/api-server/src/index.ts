@@ -1,0 +1,2 @@
+export { authorise, credentialsOf, requestIdOf } from "./authorise.ts";
+export { type ApiServer, type ApiServerOptions, createApiServer } from "./server.ts";
