@@ -32,7 +32,7 @@ const EXITS: Record<number, readonly ErrorCode[]> = {
     ...(["load_failed", "missing_secret", "unsupported", "rate_limited", "head_too_large"] as const),
     ...(["range_not_satisfiable", "quota_exceeded", "object_rejected", "start_timeout"] as const),
     ...(["client_closed", "handler_error", "unserialisable", "not_implemented", "instance_exited"] as const),
-    ...(["object_not_found", "loop_detected"] as const),
+    ...(["object_not_found", "loop_detected", "validation_error"] as const),
     ...(["malformed_response", "out_of_memory", "crash_loop", "http_version_not_supported"] as const),
   ],
   3: ["not_found"],

@@ -163,6 +163,14 @@ database: {url: mysql://x}
       "planes: this build does not serve the plane events apart: api and proxy do together",
     ],
     ["planes: []", "planes: needs at least 1 entry"],
+    [
+      "{planes: [api, proxy, layer], layer: {port: 8060}}",
+      "layer.port: must differ from api_port, which is 8060 too",
+    ],
+    [
+      "{planes: [api, proxy, layer], layer: {auth: none}}",
+      "layer.auth: may be none only where server.host is an address of the loopback: anybody could read and write",
+    ],
     ["server: {api_port: 8061}", "server.invoke_port: must differ from api_port, which is 8061 too"],
     ["server: 5", "server: must be a map of fields"],
     ["local: {panic_window: 2m}", "local.panic_window: must be at most stable_window, which is 1m"],
@@ -268,8 +276,8 @@ describe("secrets in the configuration", () => {
 
 describe("keys of later releases", () => {
   it("have no effect, warn in the file and are quiet at their default in the environment", () => {
-    expect(load({ text: "layer: {port: 8080}" }).warnings).toMatchObject([
-      { path: "layer.port", line: 1, rule: "has no effect in this release" },
+    expect(load({ text: "snapshots: {enabled: true}" }).warnings).toMatchObject([
+      { path: "snapshots.enabled", line: 1, rule: "has no effect in this release" },
     ]);
     expect(load({ env: { GPU_POOL_ENABLED: "false" } })).toMatchObject({ warnings: [], problems: [] });
     expect(load({ env: { GPU_POOL_ENABLED: "true" } }).warnings).toHaveLength(1);
@@ -277,7 +285,7 @@ describe("keys of later releases", () => {
 
   it.each([
     "gpu_pool: {size: 5}",
-    "layer: {port: 9999}",
+    "ingress: {enabled: true}",
     "snapshots: {max_age: 1d}",
     "runtimes: {python: {gpu_image: other}}",
   ])("refuse `%s`", (text) => {

@@ -92,8 +92,13 @@ function readAggregates(value: unknown): Record<string, Aggregation> {
   );
 }
 
+/** What clients may ask for, and would get a wrong answer without. */
+const NOT_SERVED = ["as_of", "between", "nearest_to_id", "cursor", "compute_attributes", "rerank_by"];
+
 export function readQuery(body: unknown): VectorQuery {
   if (!isMap(body)) return refuseValue("the body", "must be a query: {rank_by: […], …}");
+  for (const name of NOT_SERVED)
+    if (body[name] !== undefined && body[name] !== null) return refuseValue(name, "is not served here");
   const { filters, group_by: groupBy = [], vector_encoding: encoding = "float", vector } = body;
   const ranking = readRanking(
     body["rank_by"] ?? (vector === undefined ? undefined : [VECTOR, "ANN", vector]),
