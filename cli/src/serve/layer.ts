@@ -1,16 +1,19 @@
-import { createLayer } from "@hanzo-fn/layer";
-import { createEmbeddedVectors } from "@hanzo-fn/vectors";
+import type { ApiServer } from "@hanzo-fn/api-server";
 import type { Parts } from "./parts.ts";
 
-/** The data plane, where this process has it. */
-export function openLayer({
+/** The data plane, where this process has it; it is not even loaded where it is not wanted. */
+export async function openLayer({
   config,
   authenticator,
   store,
   log,
-}: Parts): ReturnType<typeof createLayer> | undefined {
+}: Parts): Promise<ApiServer | undefined> {
   const { planes, layer, server, limits, auth } = config;
   if (!planes.includes("layer")) return undefined;
+  const [{ createLayer }, { createEmbeddedVectors }] = await Promise.all([
+    import("@hanzo-fn/layer"),
+    import("@hanzo-fn/vectors"),
+  ]);
   const vectors = createEmbeddedVectors({ store }, { maxCacheBytes: layer.vectorCacheBytes });
   return createLayer(
     { authenticator, vectors, log },

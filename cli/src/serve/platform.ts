@@ -135,7 +135,7 @@ async function startPlanes(parts: Parts, signal: AbortSignal): Promise<Platform>
     registry,
     ready: () => ready,
   });
-  const layer = openLayer(parts);
+  const layer = await openLayer(parts);
   const garbage = createGarbageCollector({ store, blobs, collectBuilds: engine.collect, clock, log });
   const spans = traces === undefined ? [] : [traces.exporter];
   const group = createGroup([
