@@ -13,7 +13,7 @@ const LIST_BUFFER = 16 * 2 ** 20;
 
 /** What `hanzo-fn` is at run time, of all that the repository holds: no tests, and nothing that only developers use. */
 const SHIPPED =
-  /^(?:cli|control-plane|gateway|invoke-proxy|trigger-manager|packages\/(?!testkit\/)[^/]+|runtimes\/(?:go|python|rust|typescript|templates))\/|^(?:package(?:-lock)?\.json|\.npmrc|LICENSE)$/;
+  /^(?:cli|control-plane|gateway|invoke-proxy|layer|trigger-manager|packages\/(?!testkit\/)[^/]+|runtimes\/(?:go|python|rust|typescript|templates))\/|^(?:package(?:-lock)?\.json|\.npmrc|LICENSE)$/;
 const NOT_SHIPPED = /\.test\.tsx?$|_test\.go$|(?:^|\/)(?:test|tests|fixtures|golden|testdata)\//;
 /** npm wants to see every workspace that the lock names; those that are not shipped as their package.json alone. */
 const MANIFEST = /^[^/]+\/package\.json$|^packages\/[^/]+\/package\.json$/;

@@ -123,6 +123,17 @@ export function exerciseVectors(setup: () => Promise<VectorsUnderTest>): void {
       expect(rows).toMatchObject([{ id: "a" }]);
     });
 
+    test("attributes may have the names of what every object has", async () => {
+      await using t = await opened();
+      const row = JSON.parse('{"id": "a", "vector": [1], "constructor": "x", "__proto__": 2}') as unknown;
+      await t.write({ upsert_rows: [row, { id: "b", vector: [1] }] });
+      expect(await t.ids(["constructor", "Eq", "x"])).toEqual(["a"]);
+      expect(await t.ids(["__proto__", "Gte", 2])).toEqual(["a"]);
+      expect(await t.ids(["toString", "NotEq", null])).toEqual([]);
+      const { rows } = await t.query({ rank_by: ["constructor", "desc"], limit: 2 });
+      expect(rows?.map(({ id }) => id)).toEqual(["a", "b"]);
+    });
+
     test("a write that is refused changes nothing", async () => {
       await using t = await opened();
       await t.write({ upsert_rows: ROWS });

@@ -78,7 +78,7 @@ function readScalar(value: unknown, at: string): Scalar {
   return refuseValue(at, "must be null, a string, a finite number, true, false or a list of them");
 }
 
-export function readAttribute(value: unknown, at: string): AttributeValue {
+function readAttribute(value: unknown, at: string): AttributeValue {
   if (value === null || value === undefined) return null;
   if (!Array.isArray(value)) return readScalar(value, at);
   const list = value.map((one, i) => readScalar(one, `${at}[${i}]`));
@@ -93,16 +93,23 @@ export function requireAttributeName(name: string, at: string): void {
   if (RESERVED.test(name)) refuseValue(`${at}.${name}`, "is a name that the platform keeps for itself");
 }
 
+export function readAttributes(
+  given: Readonly<Record<string, unknown>>,
+  at: string,
+): Record<string, AttributeValue> {
+  return Object.fromEntries(
+    Object.entries(given).map(([name, value]) => {
+      requireAttributeName(name, at);
+      return [name, readAttribute(value, `${at}.${name}`)];
+    }),
+  );
+}
+
 /** `{id, vector?, …attributes}` */
 export function readRow(value: unknown, at: string): WrittenRow {
   if (!isMap(value)) return refuseValue(at, "must be a row: {id, vector, …}");
   const { id, [VECTOR]: vector, ...rest } = value;
-  const attributes: Record<string, AttributeValue> = {};
-  for (const [name, one] of Object.entries(rest)) {
-    requireAttributeName(name, at);
-    attributes[name] = readAttribute(one, `${at}.${name}`);
-  }
-  const read = { id: readRowId(id, `${at}.id`), attributes };
+  const read = { id: readRowId(id, `${at}.id`), attributes: readAttributes(rest, at) };
   return vector === undefined || vector === null
     ? read
     : { ...read, vectors: readVectors(vector, `${at}.${VECTOR}`) };

@@ -2,7 +2,7 @@ import type { AttributeValue, Filter } from "./filter.ts";
 import { readFilter } from "./read-filter.ts";
 import { isMap, listOf, refuseValue } from "./refuse.ts";
 import {
-  readAttribute,
+  readAttributes,
   readColumns,
   readRow,
   readRowId,
@@ -93,12 +93,10 @@ function readPatchByFilter(value: unknown): VectorWrite["patchByFilter"] {
   if (value === undefined) return undefined;
   const { filters, patch } = isMap(value) ? value : {};
   if (!isMap(patch)) return refuseValue("patch_by_filter", "must be {filters, patch: {…}}");
-  const attributes: Record<string, AttributeValue> = {};
-  for (const [name, one] of Object.entries(patch)) {
-    requireAttributeName(name, "patch_by_filter.patch");
-    attributes[name] = readAttribute(one, `patch_by_filter.patch.${name}`);
-  }
-  return { filter: readFilter(filters), patch: { attributes } };
+  return {
+    filter: readFilter(filters),
+    patch: { attributes: readAttributes(patch, "patch_by_filter.patch") },
+  };
 }
 
 function readSource(value: unknown): string | undefined {

@@ -8,6 +8,7 @@ import type {
 import { PlatformError } from "@hanzo-fn/contract";
 import type { Store, VectorNamespaceRow, VectorRow } from "@hanzo-fn/store";
 import { setImmediate as nextTurn } from "node:timers/promises";
+import { valueOf } from "../filter/compile.ts";
 import { compareText } from "../filter/order.ts";
 import type { QueryOutcome, RankedRow, StoredRow } from "../vector-store.ts";
 import type { CachedVectors, VectorCache } from "./cache.ts";
@@ -193,11 +194,8 @@ async function ordered(
   for await (const rows of matching(store.vectors, namespace, filter ?? { all: [] })) {
     signal.throwIfAborted();
     for (const row of rows) {
-      const { id, attributes } = filterable(row, namespace);
-      kept.push({
-        id: row.id,
-        values: orders.map(({ attribute }) => (attribute === "id" ? id : (attributes[attribute] ?? null))),
-      });
+      const one = filterable(row, namespace);
+      kept.push({ id: row.id, values: orders.map(({ attribute }) => valueOf(one, attribute)) });
     }
     if (inOrder && kept.length >= limit) break;
     // No more than the rows of a page beyond what is asked for are held.
@@ -227,17 +225,16 @@ async function aggregate(
   for await (const rows of matching(store.vectors, namespace, filter)) {
     signal.throwIfAborted();
     for (const row of rows) {
-      const { id, attributes } = filterable(row, namespace);
-      const read = (name: string): AttributeValue => (name === "id" ? id : (attributes[name] ?? null));
-      const key = groupBy.map(read);
+      const one = filterable(row, namespace);
+      const key = groupBy.map((name) => valueOf(one, name));
       const shown = JSON.stringify(key);
       let group = groups.get(shown);
       if (group === undefined) {
         group = { key, sums: Object.fromEntries(names.map((name) => [name, 0])) };
         groups.set(shown, group);
       }
-      for (const [name, one] of Object.entries(aggregates)) {
-        const value = one.kind === "Count" ? 1 : read(one.attribute);
+      for (const [name, aggregation] of Object.entries(aggregates)) {
+        const value = aggregation.kind === "Count" ? 1 : valueOf(one, aggregation.attribute);
         if (typeof value === "number") group.sums[name] = (group.sums[name] ?? 0) + value;
       }
     }

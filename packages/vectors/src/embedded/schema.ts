@@ -13,6 +13,10 @@ function inferred(value: Exclude<AttributeValue, null>): string | undefined {
   return `[]${types.has("float") ? "float" : inferred(first)}`;
 }
 
+/** Attributes may be named as what every object has. */
+const ownOf = (schema: Schema, name: string): AttributeSchema | undefined =>
+  Object.hasOwn(schema, name) ? schema[name] : undefined;
+
 const TEXTS = new Set(["string", "uuid", "datetime"]);
 
 /** The type that holds both, undefined where none does: whole numbers become floats where one comes that is not. */
@@ -45,7 +49,7 @@ export function schemaWith(
   let schema = known;
   for (const [name, given] of Object.entries(declared)) {
     if (name === VECTOR) continue;
-    const before = schema[name];
+    const before = ownOf(schema, name);
     if (before !== undefined && widened(before.type, given.type) !== given.type)
       throw refuse(name, before.type, `a declaration as ${given.type}`);
     schema = { ...schema, [name]: given };
@@ -54,7 +58,7 @@ export function schemaWith(
     for (const [name, value] of Object.entries(attributes)) {
       if (value === null) continue;
       const type = inferred(value);
-      const before = schema[name];
+      const before = ownOf(schema, name);
       if (type === undefined) continue;
       const after = before === undefined ? type : widened(before.type, type);
       if (after === undefined) throw refuse(name, before?.type ?? "", value);

@@ -35,9 +35,13 @@ export function compileFilter(filter: Filter): RowTest {
   }
   const { attribute } = filter;
   const test = compileCondition(filter.is);
-  if (attribute === "id") return ({ id }) => test(id);
-  return ({ attributes }) =>
-    test(Object.hasOwn(attributes, attribute) ? (attributes[attribute] ?? null) : null);
+  return (row) => test(valueOf(row, attribute));
+}
+
+/** What a row has under a name: its id, an attribute, or null. */
+export function valueOf({ id, attributes }: FilterableRow, name: string): AttributeValue {
+  if (name === "id") return id;
+  return Object.hasOwn(attributes, name) ? (attributes[name] ?? null) : null;
 }
 
 const isList = (value: AttributeValue): value is readonly Scalar[] => Array.isArray(value);
