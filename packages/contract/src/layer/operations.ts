@@ -69,6 +69,15 @@ export const LAYER_OPERATIONS = [
     status: 200,
   },
   {
+    id: "queryNamespaceV1",
+    method: "POST",
+    path: "/v1/namespaces/{namespace}/query",
+    summary: "The same, where hevlayer's clients ask for Turbopuffer's own answer",
+    tag: "namespaces",
+    permission: "layer:read",
+    status: 200,
+  },
+  {
     id: "namespaceMetadata",
     method: "GET",
     path: "/v2/namespaces/{namespace}/metadata",
