@@ -9,7 +9,7 @@ interface Place {
 
 const CHANGES = 2000;
 /** Less room than this is not worth the copying. */
-const SLACK = 65_536;
+const SLACK = 1024;
 
 /** The vectors of one namespace in memory, as of a version. Rows may change between two looks at it, each as a whole. */
 export class CachedVectors {
