@@ -26,6 +26,8 @@ const longer =
 
 // Tests wait more than they compute: one worker less than there are cores (the default) leaves half of two cores idle.
 const maxWorkers = Math.max(2, availableParallelism());
+// A machine that computes something else may stand still for seconds: what is waited for comes late, and not never.
+const expectOptions = { poll: { timeout: 30_000 } };
 
 /** They take minutes each: begun last, they would leave the other cores without work. */
 const longest = ["new-user", "crash", "samples", "dev-compiled"].map((name) => `/e2e/${name}.test.ts`);
@@ -64,7 +66,9 @@ export default defineConfig({
           // longer than the tests themselves.
           isolate: false,
           // A first import of much, on a machine that computes something else.
-          testTimeout: 30_000,
+          testTimeout: 60_000,
+          hookTimeout: 60_000,
+          expect: expectOptions,
         },
       },
       {
@@ -73,8 +77,9 @@ export default defineConfig({
           include: ["**/*.it.test.ts"],
           exclude: [...exclude, ...longer, "e2e/**"],
           globalSetup: ["packages/testkit/src/postgres-setup.ts"],
-          testTimeout: 30_000,
-          hookTimeout: 60_000,
+          testTimeout: 90_000,
+          hookTimeout: 120_000,
+          expect: expectOptions,
         },
       },
       {
@@ -84,8 +89,9 @@ export default defineConfig({
           exclude: [...exclude, cluster],
           env: { CONFORMANCE_IMAGES: fileURLToPath(new URL(".cache/images", import.meta.url)) },
           globalSetup: ["runtimes/images/setup.ts"],
-          testTimeout: 60_000,
-          hookTimeout: 60_000,
+          testTimeout: 90_000,
+          hookTimeout: 120_000,
+          expect: expectOptions,
         },
       },
       {
@@ -95,6 +101,7 @@ export default defineConfig({
           exclude,
           testTimeout: 120_000,
           hookTimeout: 120_000,
+          expect: expectOptions,
           fileParallelism: false,
         },
       },
@@ -103,8 +110,9 @@ export default defineConfig({
           name: "e2e",
           include: ["e2e/**/*.test.ts"],
           exclude: [...exclude, ...longer, "e2e/cluster/**", "e2e/knative/**"],
-          testTimeout: 60_000,
-          hookTimeout: 120_000,
+          testTimeout: 120_000,
+          hookTimeout: 180_000,
+          expect: expectOptions,
         },
       },
       {
@@ -116,6 +124,7 @@ export default defineConfig({
           globalSetup: ["scripts/e2e-setup.ts"],
           testTimeout: 180_000,
           hookTimeout: 240_000,
+          expect: expectOptions,
           fileParallelism: false,
         },
       },

@@ -1,5 +1,6 @@
 import { PlatformError } from "@hanzo-fn/contract";
-import { expect, test, vi } from "vitest";
+import { waitFor } from "@hanzo-fn/testkit";
+import { expect, test } from "vitest";
 import type { CodeInstance } from "./code-instance.ts";
 import { createCurrentCode } from "./current-code.ts";
 import type { SourceWatch } from "./source-watch.ts";
@@ -53,7 +54,7 @@ function setup() {
     },
     /** The kernel has not told of it yet. */
     saveUnseen: () => void unseen++,
-    build: (i: number) => vi.waitUntil(() => builds[i]),
+    build: (i: number) => waitFor(`build ${i}`, () => builds[i]),
   };
 }
 

@@ -1,4 +1,5 @@
 import { PassThrough } from "node:stream";
+import { waitFor } from "@hanzo-fn/testkit";
 import { expect, test, vi } from "vitest";
 import { type KeyAction, keyHelp, readKeys, type Terminal } from "./keys.ts";
 
@@ -19,7 +20,7 @@ test("on a terminal every key counts, Ctrl-C interrupts, and the terminal is giv
   const onError = vi.fn<(error: unknown) => void>();
   const restore = readKeys(input, actions(seen), { lines: false, onInterrupt, onError });
   input.write("eRz\u0003x");
-  await vi.waitUntil(() => onError.mock.calls.length > 0);
+  await waitFor("the error", () => onError.mock.calls.length > 0);
   expect([seen, onInterrupt.mock.calls.length]).toEqual([["e", "r"], 1]);
   restore();
   expect(input.raw).toEqual([true, false]);
@@ -33,7 +34,7 @@ test("without a terminal input is left alone, unless lines are asked for", async
   const read = new PassThrough();
   const restore = readKeys(read, actions(seen), { lines: true, onInterrupt: () => {}, onError: () => {} });
   read.write(" reload\n\ne\n");
-  await vi.waitUntil(() => seen.length === 2);
+  await waitFor("both", () => seen.length === 2);
   expect(seen).toEqual(["r", "e"]);
   restore();
 });

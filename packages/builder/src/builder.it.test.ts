@@ -475,7 +475,7 @@ describe("a build", () => {
     for (const reason of ["replaced", "enough"]) {
       const leaving = new AbortController();
       const left = builder.prepare(wanted, leaving.signal);
-      await expect.poll(() => commandLines(), { timeout: 10_000 }).toContain(seconds);
+      await expect.poll(() => commandLines()).toContain(seconds);
       leaving.abort(new Error(reason));
       await expect(left).rejects.toThrow(reason);
       await expect.poll(() => commandLines()).not.toContain(seconds);

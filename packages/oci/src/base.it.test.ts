@@ -10,7 +10,7 @@ import { digestOf } from "./registry/manifests.ts";
 import { pullImage } from "./registry/pull.ts";
 import { pushImage } from "./registry/push.ts";
 
-const signal = AbortSignal.timeout(60_000);
+const signal = AbortSignal.timeout(600_000);
 
 beforeEach((ctx) => needsServer(ctx, "docker-registry"));
 

@@ -9,7 +9,7 @@ import { openLayout } from "./layout.ts";
 import type { ImageConfig } from "./media-types.ts";
 import { unpackImage } from "./unpack.ts";
 
-const signal = AbortSignal.timeout(30_000);
+const signal = AbortSignal.timeout(600_000);
 const config = { Entrypoint: ["/usr/bin/agent"], User: "65532", Env: ["PATH=/usr/bin"] };
 
 async function sourceTree(folder: string, umask: number, mtime: Date): Promise<void> {

@@ -82,7 +82,7 @@ describe("the package that users import", () => {
   beforeAll(async () => {
     directory = await mkdtemp(join(tmpdir(), "hzfn-"));
     const modules = join(directory, "node_modules");
-    await emitServer(join(modules, "@hanzo", "functions"), NODE, AbortSignal.timeout(30_000));
+    await emitServer(join(modules, "@hanzo", "functions"), NODE, AbortSignal.timeout(60_000));
     await mkdir(join(modules, "@types"));
     for (const name of ["@types/node", "undici-types"])
       await symlink(join(ROOT, "node_modules", name), join(modules, name));

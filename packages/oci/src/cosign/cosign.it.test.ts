@@ -11,7 +11,7 @@ import { signImage } from "./sign.ts";
 import { signatureTag } from "./signatures.ts";
 import { verifyImage } from "./verify.ts";
 
-const signal = AbortSignal.timeout(60_000);
+const signal = AbortSignal.timeout(600_000);
 const exec = promisify(execFile);
 
 beforeEach((ctx) => needsServer(ctx, "docker-registry"));

@@ -15,7 +15,7 @@ import type { CredentialSource } from "./credentials.ts";
 import { pullImage } from "./pull.ts";
 import { pushImage } from "./push.ts";
 
-const signal = AbortSignal.timeout(60_000);
+const signal = AbortSignal.timeout(600_000);
 const { username, password } = REGISTRY_LOGIN;
 const login: CredentialSource = () => Promise.resolve({ kind: "password", username, password });
 

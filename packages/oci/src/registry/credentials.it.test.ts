@@ -4,7 +4,7 @@ import { tempDir } from "@hanzo-fn/testkit";
 import { expect, it, onTestFinished } from "vitest";
 import { dockerConfigCredentials } from "./credentials.ts";
 
-const signal = AbortSignal.timeout(30_000);
+const signal = AbortSignal.timeout(600_000);
 const base64 = (text: string): string => Buffer.from(text).toString("base64");
 
 async function written(config: unknown) {

@@ -15,7 +15,7 @@ import type { Descriptor } from "../media-types.ts";
 import { pullImage } from "./pull.ts";
 import { pushImage } from "./push.ts";
 
-const signal = AbortSignal.timeout(120_000);
+const signal = AbortSignal.timeout(600_000);
 const ARCHITECTURE = { architecture: "amd64" };
 
 beforeEach((ctx) => needsServer(ctx, "docker-registry"));

@@ -5,7 +5,7 @@ import { openLayout } from "../layout.ts";
 import { pullImage } from "./pull.ts";
 import { pushImage } from "./push.ts";
 
-const signal = AbortSignal.timeout(60_000);
+const signal = AbortSignal.timeout(600_000);
 
 beforeEach((ctx) => needsServer(ctx, "docker-registry"));
 

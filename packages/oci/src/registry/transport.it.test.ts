@@ -8,7 +8,7 @@ import { makeCertificate, needsCertificate } from "@hanzo-fn/testkit";
 import { expect, it } from "vitest";
 import { httpTransport, SilenceError, type TransportRequest } from "./transport.ts";
 
-const signal = AbortSignal.timeout(30_000);
+const signal = AbortSignal.timeout(600_000);
 
 async function serve(listener: RequestListener, tls?: { cert: string; key: string }) {
   const server = tls === undefined ? createServer(listener) : createTlsServer(tls, listener);
