@@ -129,7 +129,7 @@ describe("the server", () => {
     expect((await fetch(`${url}/v1/kv`, { method: "POST", body: get })).status).toBe(401);
     const port = Number(new URL(url).port);
     const second = createGatewayServer(() => {}, { runDir: `${t.dir}/run2`, forOthers: true, port });
-    await expect(second.start(AbortSignal.timeout(5000))).rejects.toMatchObject({ code: "conflict" });
+    await expect(second.start(AbortSignal.timeout(60_000))).rejects.toMatchObject({ code: "conflict" });
     expect(existsSync(`${t.dir}/run2`)).toBe(false);
   });
 

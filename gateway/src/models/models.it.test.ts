@@ -13,7 +13,7 @@ import { createModels } from "./models.ts";
 import { createModelSources } from "./sources.ts";
 import { openModelTrees } from "./tree.ts";
 
-const signal = (): AbortSignal => AbortSignal.timeout(10_000);
+const signal = (): AbortSignal => AbortSignal.timeout(60_000);
 
 async function openModels(wrap: (objects: Objects) => Objects = (objects) => objects) {
   const dir = await tempDir("hfm-");

@@ -135,12 +135,12 @@ export class Bench {
   }
 
   async reaches(state: string, number = 1): Promise<RevisionStatus> {
-    await expect.poll(() => this.status(number)?.state, { timeout: 20_000, interval: 5 }).toBe(state);
+    await expect.poll(() => this.status(number)?.state, { interval: 5 }).toBe(state);
     return this.status(number) as RevisionStatus;
   }
 
   /** Ready instances. */
-  async counts(count: number, timeout = 10_000): Promise<void> {
+  async counts(count: number, timeout = 30_000): Promise<void> {
     const ready = (): readonly (number | undefined)[] => [
       this.engine.deployer.ready(this.ref(1)),
       this.status()?.instances.filter((instance) => instance.state === "ready").length,

@@ -29,19 +29,19 @@ const ENTRIES = {
 export const TEST_TIMES: ConformanceTimes = {
   toZeroMs: 3000,
   // More than a boot of Python takes on a machine that compiles something else meanwhile.
-  queueTimeoutMs: 4000,
+  queueTimeoutMs: 12_000,
   crashThreshold: 3,
 };
 
 /** Seconds instead of minutes. */
 const SHORT: Partial<LocalEngineOptions> = {
   queueTimeoutMs: TEST_TIMES.queueTimeoutMs,
-  loadTimeoutMs: 4000,
+  loadTimeoutMs: 12_000,
   tickMs: 100,
   pokeMs: 30,
   stopGraceMs: 1000,
   autoscaler: { ...KNATIVE_DEFAULTS, stableWindowMs: 1500, panicWindowMs: 300, bucketMs: 50 },
-  crashBackoff: { initialMs: 500, factor: 2, maxMs: 2000 },
+  crashBackoff: { initialMs: 5000, factor: 1, maxMs: 5000 },
 };
 
 const silent: Logger = {
@@ -86,7 +86,7 @@ export async function openTestEngine(
     },
     { ...SHORT, uids: defaultUids(home), ...over },
   );
-  await engine.start(AbortSignal.timeout(30_000));
+  await engine.start(AbortSignal.timeout(60_000));
   return {
     engine,
     lines,

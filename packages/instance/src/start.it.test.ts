@@ -26,7 +26,7 @@ import {
 
 const MEBIBYTE = 1024 * 1024;
 const isRoot = process.getuid?.() === 0;
-const start = (spec: InstanceSpec) => startInstance(spec, AbortSignal.timeout(20_000));
+const start = (spec: InstanceSpec) => startInstance(spec, AbortSignal.timeout(60_000));
 const isGone = (pid: number): boolean => startTime(pid) === undefined;
 
 describe("an instance", () => {
@@ -83,7 +83,7 @@ describe("an instance", () => {
   it("loads code once, and says what is wrong with code that does not load", async () => {
     const instance = await start(specOf(makePlaces()));
     onTestFinished(async () => void (await instance.kill()));
-    const signal = AbortSignal.timeout(5000);
+    const signal = AbortSignal.timeout(60_000);
     const refusal = await instance.specialise(bodyOf("nothing.here"), signal);
     expect(refusal).toMatchObject({ ok: false, kind: "import_error" });
     await expect(instance.specialise(bodyOf("handler.environment"), signal)).rejects.toThrow("409");
@@ -91,9 +91,9 @@ describe("an instance", () => {
 
   it("that hangs does not answer a ping, and is stopped all the same", async () => {
     const { instance } = await runHandler("spin");
-    expect(await instance.ping(1000)).toBe(true);
+    expect(await instance.ping(20_000)).toBe(true);
     void get(instance).catch(() => undefined);
-    await expect.poll(() => instance.ping(200), { timeout: 5000 }).toBe(false);
+    await expect.poll(() => instance.ping(200)).toBe(false);
     const exit = await instance.stop(200);
     expect(exit).toMatchObject({ signal: "SIGKILL", byPlatform: true });
     expect(await instance.ping(200)).toBe(false);
@@ -144,15 +144,21 @@ describe("a memory limit", () => {
 describe("a flood of logs", () => {
   it(
     "of a gigabyte is survived: the call ends, most lines are counted instead of kept",
-    { timeout: 60_000 },
+    { timeout: 180_000 },
     async () => {
       const { instance, lines } = await runHandler("flood");
       const before = process.memoryUsage().rss;
       let longest = 0;
-      let last = performance.now();
+      // Of computing between two beats: how long others compute meanwhile says nothing.
+      const computedMs = (): number => {
+        const { user, system } = process.cpuUsage();
+        return (user + system) / 1000;
+      };
+      let last = computedMs();
       const beat = setInterval(() => {
-        longest = Math.max(longest, performance.now() - last);
-        last = performance.now();
+        const now = computedMs();
+        longest = Math.max(longest, now - last);
+        last = now;
       }, 5);
       expect(await get(instance, "/1000")).toBe("done");
       clearInterval(beat);
@@ -191,7 +197,7 @@ describe("a platform that is killed", () => {
     const { platform, pid } = await startPlatform(makePlaces(), {}, 1);
     expect(isGone(pid)).toBe(false);
     platform.kill("SIGKILL");
-    await expect.poll(() => isGone(pid), { timeout: 5000 }).toBe(true);
+    await expect.poll(() => isGone(pid)).toBe(true);
   });
 
   it("leaves a busy instance to the sweep of the next start", async () => {
@@ -203,7 +209,7 @@ describe("a platform that is killed", () => {
     platform.kill("SIGKILL");
     await ended;
     expect(await sweepLeftovers(places.ledgerDir)).toBe(1);
-    await expect.poll(() => isGone(pid), { timeout: 5000 }).toBe(true);
+    await expect.poll(() => isGone(pid)).toBe(true);
     expect(existsSync(join(places.socketDir, "i1"))).toBe(false);
     expect(readdirSync(places.ledgerDir)).toEqual([]);
   });
@@ -214,6 +220,6 @@ describe("a platform that is killed", () => {
       ctx.skip("there is no setpriv");
     const { platform, pid } = await startPlatform(makePlaces(), { source: SOURCE, prefix }, 2);
     platform.kill("SIGKILL");
-    await expect.poll(() => isGone(pid), { timeout: 5000 }).toBe(true);
+    await expect.poll(() => isGone(pid)).toBe(true);
   });
 });

@@ -81,9 +81,9 @@ export async function runHandler(name: string, over: Partial<InstanceSpec> = {})
   const places = makePlaces();
   const lines: InstanceLine[] = [];
   const spec = specOf(places, { onLine: (line) => void lines.push(line), ...over });
-  const instance = await startInstance(spec, AbortSignal.timeout(20_000));
+  const instance = await startInstance(spec, AbortSignal.timeout(60_000));
   onTestFinished(async () => void (await instance.kill()));
-  const result = await instance.specialise(bodyOf(`handler.${name}`), AbortSignal.timeout(5000));
+  const result = await instance.specialise(bodyOf(`handler.${name}`), AbortSignal.timeout(60_000));
   if (!result.ok) throw new Error(result.message);
   return { instance, lines, places };
 }

@@ -7,7 +7,7 @@ import { expect, it, onTestFinished } from "vitest";
 import { openTestEngine, type TestEngine } from "../../test/open-engine.ts";
 import { revisionRef, type DesiredRevision, type Lease } from "../engine.ts";
 
-const signal = (): AbortSignal => AbortSignal.timeout(20_000);
+const signal = (): AbortSignal => AbortSignal.timeout(60_000);
 
 /** Answers with its environment, user and directory, as a compiled function would listen: once, and when it is ready. */
 const SERVER = `

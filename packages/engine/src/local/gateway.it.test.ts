@@ -2,7 +2,7 @@ import { expect, it, onTestFinished } from "vitest";
 import { openTestEngine, type TestEngine } from "../../test/open-engine.ts";
 import { type DesiredRevision, revisionRef, type Gateway } from "../engine.ts";
 
-const signal = (): AbortSignal => AbortSignal.timeout(20_000);
+const signal = (): AbortSignal => AbortSignal.timeout(60_000);
 
 /** A gateway that remembers whose tokens are good. */
 function fakeGateway() {

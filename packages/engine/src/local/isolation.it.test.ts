@@ -18,7 +18,7 @@ import type { LocalEngineDeps } from "./engine.ts";
 import type { LocalEngineOptions } from "./options.ts";
 
 const isRoot = process.getuid?.() === 0;
-const signal = (): AbortSignal => AbortSignal.timeout(20_000);
+const signal = (): AbortSignal => AbortSignal.timeout(60_000);
 
 async function open(
   over?: Partial<LocalEngineOptions>,
