@@ -44,18 +44,20 @@ test(`${REPLICAS} processes killed ${KILLS} times: every time of every schedule 
   for (let i = 0; i < KILLS; i++) {
     const before = (await recorded(ids[0] as string)).length;
     await waitFor("another time", async () => (await recorded(ids[0] as string)).length > before, {
-      timeoutMs: 30_000,
+      timeoutMs: 60_000,
     });
     // Somewhere in the runs of that time.
     await sleep(40 + 35 * i);
     await replicas.replace(i % REPLICAS);
   }
+  const isEnough = async (id: string): Promise<boolean> => (await recorded(id)).length > KILLS;
+  await waitFor("enough times", async () => (await Promise.all(ids.map(isEnough))).every(Boolean));
   const until = await store.cronSchedules.now();
   const runsOf = async (id: string) => (await recorded(id)).filter(({ scheduledAt }) => scheduledAt <= until);
   await waitFor(
     "all of them to end",
     async () => (await Promise.all(ids.map(runsOf))).flat().every(hasEnded),
-    { timeoutMs: 60_000, everyMs: 100 },
+    { timeoutMs: 180_000, everyMs: 100 },
   );
 
   const begun = await begunIn(ledger);

@@ -21,7 +21,15 @@ const log = silentLogger;
 const store = await openStore({ database: { url }, log, clock, maxConnections: 4 });
 const metrics = createTriggerMetrics(createRegistry("hanzo_fn"));
 const owner = `process-${process.pid}`;
-const cron = createCronKind({ store, clock, log, owner, alone: false, leaseMs: 5000, onLate: metrics.late });
+const cron = createCronKind({
+  store,
+  clock,
+  log,
+  owner,
+  alone: false,
+  leaseMs: 15_000,
+  onLate: metrics.late,
+});
 const manager = createTriggerManager({
   ...{ store, clock, log, metrics },
   kinds: [cron as unknown as TriggerKind],

@@ -40,7 +40,7 @@ async function bench(start: Date, replicas: number) {
     async decided() {
       for (const { ticker } of tickers) ticker.wake();
       const none = async (): Promise<boolean> => ((await store.cronSchedules.dueInMs()) ?? 1) > 0;
-      await waitFor("all that is due to be decided on", none, { timeoutMs: 20_000 });
+      await waitFor("all that is due to be decided on", none, { timeoutMs: 60_000 });
     },
     [Symbol.asyncDispose]: () => held[Symbol.asyncDispose](),
   };

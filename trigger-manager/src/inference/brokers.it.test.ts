@@ -11,8 +11,7 @@ import { exerciseInference, type InferenceUnderTest, openPlatform, publishingTo 
 import { MATCH_STREAM } from "./matches.ts";
 import { inferenceTrigger, usage } from "./test-events.ts";
 
-const TIMING = { sessionTimeoutMs: 4000, rebalanceTimeoutMs: 8000, heartbeatMs: 300 };
-const ACK_WAIT_MS = 2000;
+const TIMING = { sessionTimeoutMs: 12_000, rebalanceTimeoutMs: 24_000, heartbeatMs: 300 };
 const parts = { clock: systemClock, log: silentLogger };
 
 // One of each for all tests.
@@ -43,7 +42,7 @@ async function setup(store: Store, { makeTopic = true } = {}): Promise<Inference
   return {
     ...publishingTo(topic, publisher),
     connect() {
-      const matches = createNatsBroker(mqParts, { servers, ownStream: MATCH_STREAM, ackWaitMs: ACK_WAIT_MS });
+      const matches = createNatsBroker(mqParts, { servers, ownStream: MATCH_STREAM });
       const queues = createNatsBroker(mqParts, { servers });
       const topics = createKafkaBroker({ clock: systemClock }, brokers, { timing: TIMING });
       return {
@@ -68,10 +67,10 @@ test("an inference trigger is blocked while Kafka has no such topic, and sees al
     const found = await p.store.triggers.get("acme", row!.id);
     return found?.state === "blocked" && found.reason === `there is no Kafka topic ${p.under.topic}`;
   };
-  await waitFor("it to be blocked", isBlocked, { timeoutMs: 20_000 });
+  await waitFor("it to be blocked", isBlocked, { timeoutMs: 60_000 });
   await kafka().with("platformatic").makeTopic(p.under.topic, 1);
   await p.under.publish([usage("r0"), usage("r1")]);
-  await waitFor("both", () => p.calls.length === 2, { timeoutMs: 30_000 });
+  await waitFor("both", () => p.calls.length === 2, { timeoutMs: 60_000 });
   expect(p.requestsOf("f").toSorted()).toEqual(["r0", "r1"]);
 });
 
@@ -80,7 +79,7 @@ test("matches wait for NATS while it is away, and none is lost", async () => {
   const [row] = await p.deploy("f", [inferenceTrigger()]);
   const { connections, manager } = await p.serve();
   await p.under.publish([usage("r0")]);
-  await waitFor("the first one", () => p.calls.length === 1, { timeoutMs: 20_000 });
+  await waitFor("the first one", () => p.calls.length === 1, { timeoutMs: 60_000 });
   await nats!.stop();
   await p.under.publish(["r1", "r2", "r3"].map((id) => usage(id)));
   const place = { group: `${p.under.topic}-inference.tee`, topic: p.under.topic };
@@ -90,5 +89,5 @@ test("matches wait for NATS while it is away, and none is lost", async () => {
   expect(await manager.lag(row!)).toBeUndefined();
   await nats!.start();
   const all = ["r0", "r1", "r2", "r3"];
-  await waitFor("the others", () => all.every((id) => p.requestsOf("f").includes(id)), { timeoutMs: 30_000 });
+  await waitFor("the others", () => all.every((id) => p.requestsOf("f").includes(id)), { timeoutMs: 60_000 });
 });

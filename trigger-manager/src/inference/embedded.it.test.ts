@@ -10,7 +10,7 @@ import { exerciseInference, type InferenceUnderTest, openPlatform, publishingTo 
 import { MATCH_STREAM } from "./matches.ts";
 import { inferenceTrigger, usage } from "./test-events.ts";
 
-const TIMING = { sessionTimeoutMs: 3000, rebalanceTimeoutMs: 6000, heartbeatMs: 200 };
+const TIMING = { sessionTimeoutMs: 12_000, rebalanceTimeoutMs: 24_000, heartbeatMs: 200 };
 const parts = { clock: systemClock, log: silentLogger };
 
 function setup(store: Store): Promise<InferenceUnderTest> {
@@ -18,7 +18,7 @@ function setup(store: Store): Promise<InferenceUnderTest> {
   return Promise.resolve({
     ...publishingTo("llm_usage", publisher),
     connect() {
-      const matches = createEmbeddedMqBroker({ store, ...parts }, { stream: MATCH_STREAM, ackWaitMs: 2000 });
+      const matches = createEmbeddedMqBroker({ store, ...parts }, { stream: MATCH_STREAM });
       const queues = createEmbeddedMqBroker({ store, ...parts });
       return {
         topics: createEmbeddedStreamBroker({ store, ...parts }, { timing: TIMING }),
@@ -69,8 +69,8 @@ test("two replicas share the topic, and each record is delivered once", async ()
     await p.under.publish([usage(`r${published++}`)]);
     return replicas.every(({ figures }) => reads(figures()) > 0);
   };
-  await waitFor("both to read", bothRead, { everyMs: 50, timeoutMs: 20_000 });
-  await waitFor("all calls", () => new Set(p.requestsOf("f")).size === published, { timeoutMs: 20_000 });
+  await waitFor("both to read", bothRead, { everyMs: 50, timeoutMs: 60_000 });
+  await waitFor("all calls", () => new Set(p.requestsOf("f")).size === published, { timeoutMs: 60_000 });
   expect(p.calls.length).toBe(published);
 });
 
@@ -83,12 +83,12 @@ test("without a trigger nobody reads, and one that comes later does not see what
   await p.deploy("f", []);
   const place = { group: `${p.under.topic}-inference.tee`, topic: p.under.topic };
   await waitFor("the group to go", async () => (await p.store.streamGroups.positions(place)).length === 0, {
-    timeoutMs: 20_000,
+    timeoutMs: 60_000,
   });
   await waitFor("the trigger to go", async () => (await p.store.triggers.get("acme", row!.id)) === undefined);
   await p.under.publish([usage("r1")]);
   await p.deploy("g", [inferenceTrigger()]);
   await p.under.publish([usage("r2")]);
-  await waitFor("the new one", () => p.requestsOf("g").length > 0, { timeoutMs: 20_000 });
+  await waitFor("the new one", () => p.requestsOf("g").length > 0, { timeoutMs: 60_000 });
   expect(p.requestsOf("g")).toEqual(["r2"]);
 });

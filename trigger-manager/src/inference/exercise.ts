@@ -146,7 +146,7 @@ export function exerciseInference(name: string, setup: SetupInference): void {
       const { figures } = await p.serve();
       const theirs = usage("r1", { org: "org_globex" });
       await p.under.publish([usage("r0"), theirs, usage("r2", { model: "zen-72b" }), "no json", usage("r3")]);
-      await waitFor("both calls", () => p.calls.length >= 2, { timeoutMs: 20_000 });
+      await waitFor("both calls", () => p.calls.length >= 2, { timeoutMs: 60_000 });
       expect(sorted(p.requestsOf("f"))).toEqual(["r0", "r3"]);
       const call = p.calls.find(({ body }) => body === usage("r0"));
       expect(call).toMatchObject({ triggerId: row!.id, attempt: 1, source: p.under.topic });
@@ -163,13 +163,13 @@ export function exerciseInference(name: string, setup: SetupInference): void {
       await p.deploy("g", [inferenceTrigger()]);
       await p.under.publish([usage("r2")]);
       await p.serve();
-      await waitFor("all calls", () => p.calls.length >= 3, { timeoutMs: 20_000 });
+      await waitFor("all calls", () => p.calls.length >= 3, { timeoutMs: 60_000 });
       expect(sorted(p.requestsOf("f"))).toEqual(["r1", "r2"]);
       expect(p.requestsOf("g")).toEqual(["r2"]);
       // While it is read, no record that comes after an answer is missed.
       await p.deploy("h", [inferenceTrigger()]);
       await p.under.publish([usage("r3")]);
-      await waitFor("the new one", () => p.requestsOf("h").length >= 1, { timeoutMs: 20_000 });
+      await waitFor("the new one", () => p.requestsOf("h").length >= 1, { timeoutMs: 60_000 });
       expect(p.requestsOf("h")).toEqual(["r3"]);
     });
 
@@ -183,14 +183,14 @@ export function exerciseInference(name: string, setup: SetupInference): void {
         return { status: 200 };
       });
       await p.under.publish(numbers(20).map((id) => usage(id)));
-      await waitFor("the neighbour", () => p.requestsOf("quick").length === 20, { timeoutMs: 20_000 });
+      await waitFor("the neighbour", () => p.requestsOf("quick").length === 20, { timeoutMs: 60_000 });
       const place = { group: `${p.under.topic}-inference.tee`, topic: p.under.topic };
       await waitFor("the topic", async () => (await connections.topics.lag(place, patient)).items === 0, {
-        timeoutMs: 20_000,
+        timeoutMs: 60_000,
       });
       expect(p.requestsOf("slow").length).toBe(1);
       end.resolve();
-      await waitFor("the slow one", () => new Set(p.requestsOf("slow")).size === 20, { timeoutMs: 20_000 });
+      await waitFor("the slow one", () => new Set(p.requestsOf("slow")).size === 20, { timeoutMs: 60_000 });
       expect(p.requestsOf("slow").length).toBe(20);
     });
 
@@ -199,10 +199,10 @@ export function exerciseInference(name: string, setup: SetupInference): void {
       const [row] = await p.deploy("f", [inferenceTrigger()]);
       const { connections, manager } = await p.serve(() => ({ status: 503, notDelivered: "starting" }));
       await p.under.publish(numbers(5).map((id) => usage(id)));
-      await waitFor("the matches", async () => (await manager.lag(row!))?.items === 5, { timeoutMs: 20_000 });
+      await waitFor("the matches", async () => (await manager.lag(row!))?.items === 5, { timeoutMs: 60_000 });
       await p.deploy("f", []);
       const gone = async (): Promise<boolean> => (await p.store.triggers.get("acme", row!.id)) === undefined;
-      await waitFor("the trigger to go", gone, { timeoutMs: 20_000 });
+      await waitFor("the trigger to go", gone, { timeoutMs: 60_000 });
       expect(await p.store.mqBindings.of("acme", "f")).toEqual([]);
       const wish = { name: "look", subject: subjectOf(row!.id), description: "", maxAckPending: 10 };
       const consumer = await connections.matches.ensure(wish, patient);
@@ -222,7 +222,7 @@ export function exerciseInference(name: string, setup: SetupInference): void {
           const found = await p.letters();
           return found[0]?.publishedAt != null && found;
         },
-        { timeoutMs: 20_000 },
+        { timeoutMs: 60_000 },
       );
       expect(letter).toMatchObject({
         eventId: p.calls[0]?.key,
@@ -233,7 +233,7 @@ export function exerciseInference(name: string, setup: SetupInference): void {
       isBroken = false;
       const eventId = await manager.redrive(letter!);
       const again = await waitFor("the new event", () => p.calls.find(({ key }) => key === eventId), {
-        timeoutMs: 20_000,
+        timeoutMs: 60_000,
       });
       expect(again).toMatchObject({ body: usage("r0"), attempt: 1 });
       await expect(manager.redrive((await p.letters())[0]!)).rejects.toMatchObject({ code: "conflict" });
@@ -244,13 +244,13 @@ export function exerciseInference(name: string, setup: SetupInference): void {
       await p.deploy("f", [inferenceTrigger()]);
       const first = await p.serve(undefined, withoutCommits);
       await p.under.publish(numbers(20).map((id) => usage(id)));
-      await waitFor("all calls", () => p.calls.length === 20, { timeoutMs: 20_000 });
+      await waitFor("all calls", () => p.calls.length === 20, { timeoutMs: 60_000 });
       await first.stop();
       const { figures } = await p.serve();
       const again = 'hanzo_fn_inference_matches_total{outcome="duplicate"} 20';
-      await waitFor("them to be read again", () => figures().includes(again), { timeoutMs: 20_000 });
+      await waitFor("them to be read again", () => figures().includes(again), { timeoutMs: 60_000 });
       await p.under.publish([usage("r20")]);
-      await waitFor("the next one", () => p.requestsOf("f").includes("r20"), { timeoutMs: 20_000 });
+      await waitFor("the next one", () => p.requestsOf("f").includes("r20"), { timeoutMs: 60_000 });
       expect(sorted(p.requestsOf("f"))).toEqual(numbers(21));
     });
 
@@ -259,11 +259,11 @@ export function exerciseInference(name: string, setup: SetupInference): void {
       await p.deploy("f", [inferenceTrigger()]);
       const first = await p.serve();
       await p.under.publish(numbers(50).map((id) => usage(id)));
-      await waitFor("some", () => p.calls.length > 10, { timeoutMs: 20_000 });
+      await waitFor("some", () => p.calls.length > 10, { timeoutMs: 60_000 });
       await first.stop();
       await p.under.publish(numbers(50, 50).map((id) => usage(id)));
       await p.serve();
-      await waitFor("all", () => new Set(p.requestsOf("f")).size === 100, { timeoutMs: 20_000 });
+      await waitFor("all", () => new Set(p.requestsOf("f")).size === 100, { timeoutMs: 60_000 });
       expect(sorted(p.requestsOf("f"))).toEqual(numbers(100));
     });
   });

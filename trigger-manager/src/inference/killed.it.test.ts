@@ -48,7 +48,7 @@ test(`${REPLICAS} processes killed ${KILLS} times while usage events come in: no
       published.push(`log:${place.replace("/", ":").replace("@", ":")}`);
     // Some of them are under way.
     const isBusy = async (): Promise<boolean> => (await begunIn(ledger)).size > before + RECORDS / 10;
-    await waitFor("calls", isBusy, { timeoutMs: 30_000 });
+    await waitFor("calls", isBusy, { timeoutMs: 60_000 });
     if (round === KILLS) break;
     await replicas.replace(round % REPLICAS);
   }
@@ -61,4 +61,4 @@ test(`${REPLICAS} processes killed ${KILLS} times while usage events come in: no
   const again = [...calls.values()].reduce((sum, { length }) => sum + length - 1, 0);
   // Those that ran, and as many that had ended and were not settled.
   expect(again).toBeLessThanOrEqual(2 * CONCURRENCY * KILLS);
-}, 180_000);
+}, 300_000);

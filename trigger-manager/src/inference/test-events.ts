@@ -22,6 +22,6 @@ export function usage(request: string, more: { org?: string; model?: string } = 
 
 /** Of replicas that are killed: quick to be missed, and slow enough to be killed in a call. */
 export const TOPIC = "llm_usage";
-export const TIMING = { sessionTimeoutMs: 3000, rebalanceTimeoutMs: 6000, heartbeatMs: 200 };
-export const ACK_WAIT_MS = 2000;
+export const TIMING = { sessionTimeoutMs: 8000, rebalanceTimeoutMs: 16_000, heartbeatMs: 200 };
+export const ACK_WAIT_MS = 8000;
 export const CALL_MS = 20;

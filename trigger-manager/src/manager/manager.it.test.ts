@@ -5,7 +5,7 @@ import { describe, expect, test } from "vitest";
 import { deployCron, type SeenCall, testTriggers } from "../test-setup.ts";
 
 const ORG = "acme";
-const patient = { timeoutMs: 25_000, everyMs: 25 };
+const patient = { timeoutMs: 60_000, everyMs: 25 };
 type Bench = Awaited<ReturnType<typeof testTriggers>>;
 
 const runsOf = ({ store }: Bench, triggerId: string): Promise<CronFireRow[]> =>

@@ -6,8 +6,10 @@ import type { Credit, Revocation, Settlement, SourceEvent } from "../delivery/so
 import type { MqBroker, MqLag, MqSource } from "./broker.ts";
 import { createMqTriggers, type MqTriggers, type TriggerToBind } from "./triggers.ts";
 
-/** Short, so that tests need not wait long for the events of a replica that died. */
-export const ACK_WAIT_MS = 2000;
+/** Longer than a machine that computes something else stands still: only a replica that died loses its events. */
+const ACK_WAIT_MS = 30_000;
+/** For tests that wait for the events of a replica that died. */
+export const SHORT_ACK_WAIT_MS = 8000;
 export const STREAM = "HANZO_MQ";
 
 /** A broker of one test. */
@@ -31,6 +33,7 @@ export interface MqSurroundings {
   readonly store: Store;
   readonly database: TestDatabase;
   readonly kind: StreamKind;
+  readonly ackWaitMs: number;
 }
 export type SetupMq = (around: MqSurroundings) => Promise<MqUnderTest>;
 
@@ -97,11 +100,15 @@ export class MqBench implements AsyncDisposable {
     this.triggers = this.triggersOf(this.broker);
   }
 
-  static async open(setup: SetupMq, kind: StreamKind = "workqueue"): Promise<MqBench> {
+  static async open(
+    setup: SetupMq,
+    kind: StreamKind = "workqueue",
+    ackWaitMs = ACK_WAIT_MS,
+  ): Promise<MqBench> {
     await using stack = new AsyncDisposableStack();
     const database = stack.use(await createTestDatabase());
     const store = stack.use(await openStore({ database, log: recordingLog(), clock: systemClock }));
-    const under = stack.use(await setup({ store, database, kind }));
+    const under = stack.use(await setup({ store, database, kind, ackWaitMs }));
     return new MqBench(store, under, stack.move());
   }
 

@@ -7,7 +7,15 @@ import { createDelivery } from "../delivery/deliver.ts";
 import type { Invoke } from "../delivery/invoke.ts";
 import type { DeadLetter } from "../delivery/parking.ts";
 import { deliverySettings } from "../delivery/settings.ts";
-import { ack, type BoundTrigger, type Hands, MqBench, type SetupMq, textOf } from "./conformance-bench.ts";
+import {
+  ack,
+  type BoundTrigger,
+  type Hands,
+  MqBench,
+  type SetupMq,
+  SHORT_ACK_WAIT_MS,
+  textOf,
+} from "./conformance-bench.ts";
 
 type Answer = (text: string) => number | Promise<number>;
 
@@ -99,7 +107,7 @@ export function exerciseMqFaults(name: string, setup: SetupMq): void {
     });
 
     test("lose nothing of a replica that dies in the middle, and repeat no more than it held", async () => {
-      await using t = await MqBench.open(setup);
+      await using t = await MqBench.open(setup, "workqueue", SHORT_ACK_WAIT_MS);
       const bound = await t.bind();
       const dying = t.open(bound);
       const { delivery, calls } = deliver(bound, t.openElsewhere(bound), () => 200);

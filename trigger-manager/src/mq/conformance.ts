@@ -3,13 +3,13 @@ import { describe, expect, test } from "vitest";
 import type { SourceEvent } from "../delivery/source.ts";
 import {
   ack,
-  ACK_WAIT_MS,
   failed,
   MqBench,
   parked,
   patient,
   returned,
   type SetupMq,
+  SHORT_ACK_WAIT_MS,
   textOf,
 } from "./conformance-bench.ts";
 
@@ -258,7 +258,7 @@ export function exerciseMqSource(name: string, setup: SetupMq): void {
     });
 
     test("of a replica that died goes to another one, not counted", async () => {
-      await using t = await MqBench.open(setup);
+      await using t = await MqBench.open(setup, "workqueue", SHORT_ACK_WAIT_MS);
       const bound = await t.bind();
       const dead = t.open(bound);
       await t.publish("mq.orders.created", ...texts(5));
@@ -269,19 +269,19 @@ export function exerciseMqSource(name: string, setup: SetupMq): void {
     });
 
     test("that is extended is nobody else's for as long", async () => {
-      await using t = await MqBench.open(setup);
+      await using t = await MqBench.open(setup, "workqueue", SHORT_ACK_WAIT_MS);
       const bound = await t.bind();
       const hands = t.open(bound);
       await t.publish("mq.orders.created", '"held"');
       const [event] = await hands.take(1);
       const other = t.openElsewhere(bound);
       const waiting = other.pull();
-      const end = performance.now() + 3 * ACK_WAIT_MS;
+      const end = performance.now() + 2 * SHORT_ACK_WAIT_MS;
       const extended = async (): Promise<boolean> => {
         await hands.source.extend([event!], patient);
         return performance.now() > end;
       };
-      await waitFor("three times its time", extended, { everyMs: hands.source.extendEveryMs });
+      await waitFor("twice its time", extended, { everyMs: hands.source.extendEveryMs });
       expect(hands.revoked).toEqual([]);
       await hands.settle(ack(event!));
       await t.publish("mq.orders.created", '"next"');
@@ -289,7 +289,7 @@ export function exerciseMqSource(name: string, setup: SetupMq): void {
     });
 
     test("that was lost is announced, and only its success still counts", async () => {
-      await using t = await MqBench.open(setup);
+      await using t = await MqBench.open(setup, "workqueue", SHORT_ACK_WAIT_MS);
       const bound = await t.bind();
       const late = t.open(bound);
       await t.publish("mq.orders.created", '"a"', '"b"', '"c"');

@@ -49,7 +49,7 @@ test(`${REPLICAS} processes killed ${KILLS} times while ${TASKS} tasks come in: 
     await watchEnds(store, ids, ends);
   }
   await waitFor("all to end", async () => (await watchEnds(store, ids, ends)) === ids.length, {
-    timeoutMs: 90_000,
+    timeoutMs: 150_000,
     everyMs: 100,
   });
 
@@ -69,4 +69,4 @@ test(`${REPLICAS} processes killed ${KILLS} times while ${TASKS} tasks come in: 
   expect(
     [...rows.values()].some((row) => row.attempt > (begun.get(row.id)?.length ?? 0) || row.attempt > 1),
   ).toBe(true);
-}, 180_000);
+}, 300_000);

@@ -52,8 +52,8 @@ export function testLog(): Logger & ReturnType<typeof recordingLog> {
 export const SETTINGS: TaskRunnerOptions = {
   attempts: 3,
   backoffMs: 20,
-  expiresInMs: 60_000,
-  retentionMs: 60_000,
+  expiresInMs: 3_600_000,
+  retentionMs: 3_600_000,
   concurrency: 16,
   maxQueued: 1000,
   maxPayloadBytes: 4_000_000,
@@ -146,7 +146,7 @@ export async function testTasks(): Promise<TestTasks> {
             const row = await store.tasks.get("acme", id);
             return row !== undefined && row.finishedAt !== null && row;
           };
-          return waitFor(`the end of ${id}`, look, { timeoutMs: 25_000 });
+          return waitFor(`the end of ${id}`, look, { timeoutMs: 60_000 });
         },
       };
     },

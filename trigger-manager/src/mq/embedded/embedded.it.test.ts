@@ -3,19 +3,16 @@ import { recordingLog } from "@hanzo-fn/testkit";
 import { exerciseMqSource } from "../conformance.ts";
 import { exerciseMqConsumers } from "../conformance-consumers.ts";
 import { exerciseMqFaults } from "../conformance-faults.ts";
-import { ACK_WAIT_MS, type MqSurroundings, type MqUnderTest, STREAM } from "../conformance-bench.ts";
+import { type MqSurroundings, type MqUnderTest, STREAM } from "../conformance-bench.ts";
 import { createEmbeddedMqBroker, EMBEDDED_STREAM } from "./broker.ts";
 
-async function setup({ store, database, kind }: MqSurroundings): Promise<MqUnderTest> {
+async function setup({ store, database, kind, ackWaitMs }: MqSurroundings): Promise<MqUnderTest> {
   const stream = { ...EMBEDDED_STREAM, retention: kind };
   const add = () => store.mq.ensureStream(stream);
   await add();
   return {
     connect: (of) =>
-      createEmbeddedMqBroker(
-        { store: of, clock: systemClock, log: recordingLog() },
-        { stream, ackWaitMs: ACK_WAIT_MS },
-      ),
+      createEmbeddedMqBroker({ store: of, clock: systemClock, log: recordingLog() }, { stream, ackWaitMs }),
     async addConsumer(name, subject) {
       const { id: streamId } = await add();
       const consumer = {

@@ -19,12 +19,12 @@ import { exerciseMqConsumers } from "../conformance-consumers.ts";
 import { exerciseMqFaults } from "../conformance-faults.ts";
 import {
   ack,
-  ACK_WAIT_MS,
   MqBench,
   type MqSurroundings,
   type MqUnderTest,
   patient,
   type SetupMq,
+  SHORT_ACK_WAIT_MS,
   STREAM,
   textOf,
   wish,
@@ -37,7 +37,7 @@ interface NatsUnderTest extends MqUnderTest {
   readonly url: string;
 }
 
-async function setup({ kind }: MqSurroundings): Promise<NatsUnderTest> {
+async function setup({ kind, ackWaitMs }: MqSurroundings): Promise<NatsUnderTest> {
   await using stack = new AsyncDisposableStack();
   const server = stack.use(await startNats());
   const admin = async <T>(
@@ -61,7 +61,7 @@ async function setup({ kind }: MqSurroundings): Promise<NatsUnderTest> {
     connect: (store) =>
       createNatsBroker(
         { eventAttempts: store.eventAttempts, clock: systemClock, log: recordingLog() },
-        { servers: [server.url], ackWaitMs: ACK_WAIT_MS },
+        { servers: [server.url], ackWaitMs },
       ),
     async addConsumer(name, subject) {
       const config = {
@@ -259,11 +259,12 @@ test("the lags of many consumers of NATS take a few requests", async () => {
 describe("events of NATS", () => {
   test("that were given to others while this process stood still are not handed out", async () => {
     let url = "";
-    await using t = await MqBench.open(async (around) => {
+    const remember = async (around: MqSurroundings): Promise<NatsUnderTest> => {
       const under = await setup(around);
       url = under.url;
       return under;
-    });
+    };
+    await using t = await MqBench.open(remember, "workqueue", SHORT_ACK_WAIT_MS);
     const bound = await t.bind();
     const hands = t.open(bound);
     const waiting = hands.pull();
@@ -284,7 +285,7 @@ describe("events of NATS", () => {
     Atomics.store(flags, 0, 1);
     Atomics.notify(flags, 0);
     Atomics.wait(flags, 1, 0);
-    Atomics.wait(flags, 0, 1, 2 * ACK_WAIT_MS);
+    Atomics.wait(flags, 0, 1, 2 * SHORT_ACK_WAIT_MS);
     const [event] = await waiting;
     expect(textOf(event!)).toBe('"stale"');
     // The copy that waited in the socket was somebody else's by then; this is another one, and ours.
@@ -300,13 +301,13 @@ describe("events of NATS", () => {
   });
 
   test("behind a network that fell silent go to another replica, and the first one hears of it", async () => {
-    await using t = await MqBench.open(setup);
+    await using t = await MqBench.open(setup, "workqueue", SHORT_ACK_WAIT_MS);
     await using proxy = await startCutProxy(Number(new URL((t.under as NatsUnderTest).url).port));
     const bound = await t.bind();
     const { eventAttempts } = t.store;
     const behind = createNatsBroker(
       { eventAttempts, clock: systemClock, log: recordingLog() },
-      { servers: [`nats://127.0.0.1:${proxy.port}`], ackWaitMs: ACK_WAIT_MS },
+      { servers: [`nats://127.0.0.1:${proxy.port}`], ackWaitMs: SHORT_ACK_WAIT_MS },
     );
     const cut = t.open(bound, t.triggersOf(behind));
     await t.publish("mq.orders.created", '"1"');
@@ -322,7 +323,7 @@ describe("events of NATS", () => {
     await t.open(bound).settle(ack(again!));
     await t.publish("mq.orders.created", '"2"');
     const next = await waitFor("events over the new connection", () => cut.take(1).catch(() => undefined), {
-      timeoutMs: 25_000,
+      timeoutMs: 60_000,
     });
     expect(next.map(textOf)).toEqual(['"2"']);
     await cut.source.close();

@@ -45,7 +45,7 @@ export function exerciseCrashes(scene: MakeScene, { restarts }: Abilities): void
     await s.committed([150, 150, 150, 150]);
     await worker.stop();
     expect(duplicates(s.executed)).toBeLessThanOrEqual(bound);
-  }, 120_000);
+  }, 180_000);
 
   test("a member that was stopped for longer than its session, and comes back, moves no position back", async () => {
     const s = await scene(4);
@@ -81,7 +81,7 @@ export function exerciseCrashes(scene: MakeScene, { restarts }: Abilities): void
     expect(seen).toEqual(seen.toSorted((a, b) => a - b));
     await zombie.kill();
     await worker.stop();
-  }, 180_000);
+  }, 240_000);
 
   if (restarts) {
     test("a broker that is killed and started again loses nothing", async () => {

@@ -89,7 +89,7 @@ export function exerciseReading(scene: MakeScene, { sharesGroups }: Abilities): 
     const before = s.executed.length;
     await using second = await s.serve({ settings, answer: (ids) => (ids.includes(bad) ? 500 : 200) });
     await waitFor("the failed event again", () => s.executed.slice(before).some(({ id }) => id === bad), {
-      timeoutMs: 20_000,
+      timeoutMs: 60_000,
     });
     expect(s.executed.slice(before).find(({ id }) => id === bad)?.attempt).toBe(2);
     await second.stop(0);
@@ -121,7 +121,7 @@ export function exerciseReading(scene: MakeScene, { sharesGroups }: Abilities): 
       name: "first",
       answer: () => new Promise((go) => setTimeout(go, 20, 200)),
     });
-    await waitFor("some events", () => s.executed.length > 20, { timeoutMs: 20_000 });
+    await waitFor("some events", () => s.executed.length > 20, { timeoutMs: 60_000 });
     await first.stop(10_000);
     await using _second = await s.serve({ name: "second" });
     await s.done(ids);

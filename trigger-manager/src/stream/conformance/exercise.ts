@@ -104,7 +104,7 @@ export function exerciseStream(
           await t.publish(topic, records);
           return ids;
         },
-        async done(ids, timeoutMs = 25_000) {
+        async done(ids, timeoutMs = 60_000) {
           const left = (): number => {
             const seen = new Set(executed.map(({ id }) => id));
             return ids.filter((id) => !seen.has(id)).length;
@@ -114,7 +114,7 @@ export function exerciseStream(
         async committed(offsets) {
           const isSo = async (): Promise<boolean> =>
             JSON.stringify(await t.committed(place)) === JSON.stringify(offsets);
-          await waitFor(`commits at ${offsets.join(" ")}`, isSo, { timeoutMs: 20_000, everyMs: 100 });
+          await waitFor(`commits at ${offsets.join(" ")}`, isSo, { timeoutMs: 60_000, everyMs: 100 });
         },
       };
     };

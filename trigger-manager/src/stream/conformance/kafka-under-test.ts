@@ -6,8 +6,8 @@ import { createKafkaBroker, type KafkaBrokerOptions } from "../kafka/kafka-broke
 import type { GroupTiming } from "../member.ts";
 import type { Publication, StreamUnderTest } from "./setup.ts";
 
-/** Quicker than in production, so that tests need not wait half a minute for a session to end. */
-const TIMING: GroupTiming = { sessionTimeoutMs: 4000, rebalanceTimeoutMs: 8000, heartbeatMs: 300 };
+/** Quicker than in production, and longer than a machine that computes something else stands still. */
+const TIMING: GroupTiming = { sessionTimeoutMs: 12_000, rebalanceTimeoutMs: 24_000, heartbeatMs: 300 };
 
 interface KafkaUnderTest extends AsyncDisposable {
   readonly server: KafkaServer;
@@ -73,7 +73,7 @@ async function startKafkaUnderTest(): Promise<KafkaUnderTest> {
       ...(key === undefined ? {} : { key: Buffer.from(key) }),
     }));
     const last = Math.max(...records.map(({ partition }) => partition));
-    await waitFor("the partitions", () => knows(topic, last), { timeoutMs: 20_000, everyMs: 50 });
+    await waitFor("the partitions", () => knows(topic, last), { timeoutMs: 60_000, everyMs: 50 });
     // One partition in each request: one that is refused for a single partition (whose leader is not ready) is sent again
     // as a whole, and what the others had kept of it would be there twice.
     for (const mine of Map.groupBy(messages, ({ partition }) => partition).values())
@@ -130,7 +130,7 @@ async function startKafkaUnderTest(): Promise<KafkaUnderTest> {
           const offsets = await firstAt(topic);
           return offsets.length < 3 * (count - 1);
         };
-        await waitFor("compaction", isCompact, { timeoutMs: 25_000, everyMs: 500 });
+        await waitFor("compaction", isCompact, { timeoutMs: 60_000, everyMs: 500 });
       },
       async committed({ group, topic }) {
         const found = await admin.listConsumerGroupOffsets({ groups: [group] }).catch(() => []);

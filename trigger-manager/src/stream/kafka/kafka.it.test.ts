@@ -41,7 +41,7 @@ test.each(["platformatic", "kafkajs"] as const)(
       },
       signal,
     );
-    await waitFor("all of them", () => (member.wake(), read.length >= CODECS.length), { timeoutMs: 20_000 });
+    await waitFor("all of them", () => (member.wake(), read.length >= CODECS.length), { timeoutMs: 60_000 });
     await member.close();
     expect(read).toEqual([...CODECS]);
   },
