@@ -16,17 +16,17 @@ import { accepted, type AsyncCall, callAsync, endOf, taskOf } from "./support/ta
 const DOER: FunctionSource = {
   name: "doer",
   runtime: "typescript",
-  manifest: "resources:\n  timeout: 2s\nscaling:\n  max_instances: 4\n",
+  manifest: "scaling:\n  max_instances: 4\n",
   code: `
 export const handle = async (ctx) => {
-  const { say, status, fail, hang, exit, bytes, note, read, log, sleepMs, until } = ctx.data ?? {};
+  const { say, status, fail, hang, hangFirst, exit, bytes, note, read, log, sleepMs, until } = ctx.data ?? {};
   if (note) await ctx.kv.incr(ctx.trigger.id);
   if (read !== undefined) return Promise.all(read.map(async (id) => Number(await ctx.kv.get(id))));
   if (log !== undefined) console.log(log);
   if (until !== undefined && ctx.trigger.attempt < until) return new Response("not yet", { status: 503 });
   if (sleepMs !== undefined) await new Promise((resolve) => setTimeout(resolve, sleepMs));
   if (exit) process.exit(3);
-  if (hang) await new Promise(() => {});
+  if (hang || (hangFirst && ctx.trigger.attempt === 1)) await new Promise(() => {});
   if (fail) throw new Error("on purpose");
   if (bytes !== undefined) return new Response("x".repeat(bytes), { headers: { "content-type": "text/plain" } });
   if (status !== undefined) return new Response("status " + status, { status });
@@ -40,12 +40,15 @@ export const handle = async (ctx) => {
 };
 `,
 };
+/** For what runs into its timeout. */
+const HASTY: FunctionSource = { ...DOER, name: "hasty", manifest: "resources:\n  timeout: 2s\n" };
 /** May run for long: for what is cut. */
 const SLOW: FunctionSource = {
   ...DOER,
   name: "slow",
   manifest: "resources:\n  timeout: 120s\n  concurrency: 20\nscaling:\n  max_instances: 2\n",
 };
+const UNREADY: FunctionSource = { ...DOER, name: "unready", code: "throw new Error('does not load');\n" };
 
 let iam: FakeIam;
 let platform: TestPlatform;
@@ -55,7 +58,7 @@ beforeAll(async () => {
     "events:\n  task_backoff: 200ms\n  callback_private: true\n" +
     `auth:\n  builtin_issuer: true\n  issuers: ["${iam.issuer}"]\n`;
   platform = await startPlatform({ config, env: { DATABASE_URL: "" } });
-  for (const source of [DOER, SLOW, NEIGHBOUR]) await deployFunction(platform, source);
+  for (const source of [DOER, HASTY, SLOW, NEIGHBOUR]) await deployFunction(platform, source);
 });
 afterAll(async () => {
   await platform[Symbol.asyncDispose]();
@@ -63,8 +66,8 @@ afterAll(async () => {
 });
 
 const call = (data: object, more: AsyncCall = {}): AsyncCall => ({ ...more, body: JSON.stringify(data) });
-const done = async (data: object, more?: AsyncCall): Promise<TaskJson> =>
-  endOf(platform, await accepted(platform, "doer", call(data, more)));
+const done = async (data: object, more?: AsyncCall, name = DOER.name): Promise<TaskJson> =>
+  endOf(platform, await accepted(platform, name, call(data, more)));
 
 describe("a call for later", () => {
   test.each(["api", "invoke"] as const)("comes in by the port of %s and ends with the answer", async (by) => {
@@ -173,13 +176,16 @@ describe("a function that fails", () => {
   });
 
   test.each([
-    ["answers 400", { status: 400 }, "failed", "http_400"],
-    ["kills its instance", { exit: true }, "failed", "instance_exited"],
-    ["hangs", { hang: true }, "timeout", "timeout"],
-  ] as const)("that %s ends its task, and neighbours keep answering", async (_, data, status, code) => {
-    const { result: task } = await withNeighbour(platform, () => done(data));
-    expect(task).toMatchObject({ status, attempts: 3, error: { code } });
-  });
+    ["answers 400", { status: 400 }, "failed", "http_400", DOER],
+    ["kills its instance", { exit: true }, "failed", "instance_exited", DOER],
+    ["hangs", { hang: true }, "timeout", "timeout", HASTY],
+  ] as const)(
+    "that %s ends its task, and neighbours keep answering",
+    async (_, data, status, code, { name }) => {
+      const { result: task } = await withNeighbour(platform, () => done(data, {}, name));
+      expect(task).toMatchObject({ status, attempts: 3, error: { code } });
+    },
+  );
 
   test("that answers 20 MB is kept by reference, and neighbours keep answering", async () => {
     const { result: task } = await withNeighbour(platform, () => done({ bytes: 20_000_000 }));
@@ -212,8 +218,7 @@ describe("cancelling", () => {
 
 describe("a call that may wait only so long", () => {
   test("ends as expired where no attempt could start in time", async () => {
-    const source = { ...DOER, name: "unready", code: "throw new Error('does not load');\n" };
-    await expect(deployFunction(platform, source)).rejects.toThrow();
+    await expect(deployFunction(platform, UNREADY)).rejects.toThrow();
     const headers = { "x-function-expires-in": "1s" };
     const id = await accepted(platform, "unready", call({}, { headers }));
     const task = await endOf(platform, id);
@@ -327,15 +332,20 @@ describe("another organisation", () => {
 
 test("calls, ends, and what waits are counted", async () => {
   await done({ say: 1 });
-  const text = await waitFor("the count of what waits", async () => {
-    const answer = await (await fetch(`${platform.metrics}/metrics`)).text();
-    return /hanzo_fn_tasks_queued\{function="doer",org="local"\} 0/.test(answer) && answer;
-  });
+  await expect(deployFunction(platform, { ...UNREADY, name: "waits" })).rejects.toThrow();
+  const id = await accepted(platform, "waits");
+  const queued = (count: number): Promise<string> =>
+    waitFor("the count of what waits", async () => {
+      const answer = await (await fetch(`${platform.metrics}/metrics`)).text();
+      return answer.includes(`hanzo_fn_tasks_queued{function="waits",org="local"} ${count}`) && answer;
+    });
+  expect(await queued(1)).toMatch(/hanzo_fn_tasks_oldest_age_seconds\{function="waits",org="local"\} /);
+  expect((await platform.fetchApi(`/v1/tasks/${id}/cancel`, { method: "POST" })).status).toBe(200);
+  const text = await queued(0);
   expect(text).toMatch(/hanzo_fn_tasks_accepted_total\{function="doer",org="local"\} [1-9]/);
   expect(text).toMatch(
     /hanzo_fn_tasks_finished_total\{function="doer",org="local",state="succeeded"\} [1-9]/,
   );
-  expect(text).toMatch(/hanzo_fn_tasks_oldest_age_seconds\{function="doer",org="local"\} /);
 });
 
 describe("a platform that is killed", () => {
@@ -366,21 +376,29 @@ describe("a platform that is killed", () => {
   });
 
   test("with calls that run and calls that wait loses none: each ends once, and has begun no more often than its attempts", async () => {
+    const begunOf = async (tasks: readonly string[]): Promise<number[]> => {
+      const read = await one.fetchInvoke("/v1/functions/slow/invoke", {
+        method: "POST",
+        body: JSON.stringify({ read: tasks }),
+        headers: { "content-type": "application/json" },
+      });
+      return (await read.json()) as number[];
+    };
     const ids: string[] = [];
-    for (let i = 0; i < 30; i++) ids.push(await accepted(one, "slow", call({ sleepMs: 300, note: true })));
+    // Two are surely under way when the platform is killed, and the first one has surely ended.
+    const isCut = (i: number): boolean => i === 10 || i === 20;
+    for (let i = 0; i < 30; i++)
+      ids.push(await accepted(one, "slow", call({ sleepMs: 300, note: true, hangFirst: isCut(i) })));
     const first = ids[0] as string;
     await waitFor("the first to end", async () => (await taskOf(one, first)).status === "succeeded");
+    const toCut = ids.filter((_, i) => isCut(i));
+    await waitFor("those to run", async () => (await begunOf(toCut)).every((begun) => begun > 0));
     await one.kill();
     await one[Symbol.asyncDispose]();
     one = await start();
     const ends = await Promise.all(ids.map((id) => endOf(one, id)));
     expect(new Set(ends.map((task) => task.status))).toEqual(new Set(["succeeded"]));
-    const read = await one.fetchInvoke("/v1/functions/slow/invoke", {
-      method: "POST",
-      body: JSON.stringify({ read: ids }),
-      headers: { "content-type": "application/json" },
-    });
-    const begun = (await read.json()) as number[];
+    const begun = await begunOf(ids);
     for (const [i, task] of ends.entries()) {
       expect(begun[i]).toBeGreaterThan(0);
       expect(begun[i]).toBeLessThanOrEqual(task.attempts);

@@ -109,7 +109,7 @@ test("5 GB claimed sizes: an upload that announces 5 GB is 413 payload_too_large
           "content-type": "multipart/form-data; boundary=b",
           "content-length": 5 * GIB,
         },
-        signal: AbortSignal.timeout(5000),
+        signal: AbortSignal.timeout(60_000),
       });
       sent.on("error", reject);
       sent.on("response", (response) => {

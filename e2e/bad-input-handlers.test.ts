@@ -14,7 +14,7 @@ import { peakMemoryMiB, startPlatform, type TestPlatform } from "./support/platf
 
 let platform: TestPlatform;
 beforeAll(async () => {
-  platform = await startPlatform({ config: "local:\n  load_timeout: 2s\n" });
+  platform = await startPlatform({ config: "local:\n  load_timeout: 12s\n" });
   await deployFunction(platform, NEIGHBOUR);
 });
 afterAll(() => platform[Symbol.asyncDispose]());
@@ -76,7 +76,7 @@ for (const runtime of ["python", "typescript"] as const) {
 
   test(`infinite loop at import (${runtime}): 422 load_failed after the load timeout`, async () => {
     const code = py ? `while True: pass\n${OK.python}` : `for (;;) {}\n${OK.typescript}`;
-    await expectUnloadable({ name: `loop-${short}`, runtime, code }, "load_failed", /2s|2000|within|time/);
+    await expectUnloadable({ name: `loop-${short}`, runtime, code }, "load_failed", /12s|12000|within|time/);
   });
 
   test(`a handler that exits (${runtime}): 502 instance_exited with its code`, async () => {
@@ -107,7 +107,7 @@ for (const runtime of ["python", "typescript"] as const) {
     const code = py
       ? "def handle(ctx):\n    while ctx.data.get('bad'):\n        pass\n    return 'good'\n"
       : "export const handle = (ctx) => {\n  while (ctx.data.bad) {}\n  return 'good';\n};\n";
-    const source = { name: `never-${short}`, runtime, manifest: "resources:\n  timeout: 1s\n", code };
+    const source = { name: `never-${short}`, runtime, manifest: "resources:\n  timeout: 4s\n", code };
     await expectBadThenGood(source, 504, "timeout", /./);
   });
 
@@ -119,7 +119,7 @@ for (const runtime of ["python", "typescript"] as const) {
         "  await new Promise((resolve) => setTimeout(resolve, 500));\n  return 'good';\n};\n";
     const name = `hangs-${short}`;
     const manifest =
-      "resources:\n  timeout: 2s\n  concurrency: 10\nscaling:\n  target_concurrency: 10\n  max_instances: 1\n";
+      "resources:\n  timeout: 10s\n  concurrency: 10\nscaling:\n  target_concurrency: 10\n  max_instances: 1\n";
     await withNeighbour(platform, async () => {
       await deployFunction(platform, { name, runtime, manifest, code });
       const [hung, ...good] = await Promise.all([

@@ -3,7 +3,7 @@ import { afterAll, beforeAll, expect, test } from "vitest";
 import { expectError, expectGood, upload } from "./support/deploys.ts";
 import { deployFunction, NEIGHBOUR } from "./support/functions.ts";
 import { withNeighbour } from "./support/neighbour.ts";
-import { startPlatform, type TestPlatform } from "./support/platform.ts";
+import { computedMs, startPlatform, type TestPlatform } from "./support/platform.ts";
 
 let platform: TestPlatform;
 beforeAll(async () => {
@@ -79,9 +79,9 @@ test.each(BOMBS)(
   "a YAML bomb %s: 400 invalid_manifest, soon and with a short answer",
   async (_what, text) => {
     await withNeighbour(platform, async () => {
-      const start = performance.now();
+      const before = await computedMs(platform);
       const answer = await upload(platform, text, HANDLER);
-      expect(performance.now() - start).toBeLessThan(4000);
+      expect((await computedMs(platform)) - before).toBeLessThan(4000);
       expectError(answer, 400, "invalid_manifest");
       expect(answer.text.length).toBeLessThan(64 * 1024);
       await expectGood(platform, "bombed");

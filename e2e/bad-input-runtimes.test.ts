@@ -76,7 +76,7 @@ function isAlive(pid: number): boolean {
 
 describe.each(LANGUAGES)("a %s function", (language: LanguageName) => {
   const name = `harm-${language}`;
-  /** The same program with a timeout of 1 s. */
+  /** The same program with a timeout of 4 s. */
   const hasty = `hasty-${language}`;
   let isThere = false;
   beforeEach(async (context) => {
@@ -85,7 +85,7 @@ describe.each(LANGUAGES)("a %s function", (language: LanguageName) => {
     const limits = (timeout: string): string =>
       `resources:\n  memory: 256Mi\n  timeout: ${timeout}\nscaling:\n  max_instances: 1\n`;
     await deployHarm(platform, language, { name, exported: "harm", manifest: limits("60s") });
-    await deployHarm(platform, language, { name: hasty, exported: "harm", manifest: limits("1s") });
+    await deployHarm(platform, language, { name: hasty, exported: "harm", manifest: limits("4s") });
     isThere = true;
   }, BUILD_MS);
 
@@ -108,14 +108,14 @@ describe.each(LANGUAGES)("a %s function", (language: LanguageName) => {
 
   test("that computes through its deadline: 504 timeout", async () => {
     await survives(
-      async () => expectError(await callDoing(platform, hasty, "block", { ms: 3000 }), 504, "timeout"),
+      async () => expectError(await callDoing(platform, hasty, "block", { ms: 12_000 }), 504, "timeout"),
       hasty,
     );
   });
 
   test("that returns after its deadline: 504 timeout, and nobody gets what it returned", async () => {
     await survives(
-      async () => expectError(await callDoing(platform, hasty, "late", { ms: 1500 }), 504, "timeout"),
+      async () => expectError(await callDoing(platform, hasty, "late", { ms: 6000 }), 504, "timeout"),
       hasty,
     );
   });

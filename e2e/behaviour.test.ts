@@ -55,7 +55,7 @@ test("an idle function goes to zero instances and the next call brings it back, 
   });
   expect((await call("sleeper")).status).toBe(200);
   await waitFor("no instances", async () => (await shown("sleeper")).instances.length === 0, {
-    timeoutMs: 30_000,
+    timeoutMs: 60_000,
     everyMs: 200,
   });
   expect(await platform.ok(["describe", "sleeper"])).toContain("scaled to zero");
@@ -74,14 +74,14 @@ test("a busy loop is killed at its deadline, its neighbours in the instance hear
     name: "busy",
     runtime: "typescript",
     manifest:
-      "resources:\n  timeout: 1s\n  concurrency: 4\nscaling:\n  target_concurrency: 4\n  max_instances: 1\n",
+      "resources:\n  timeout: 4s\n  concurrency: 4\nscaling:\n  target_concurrency: 4\n  max_instances: 1\n",
     code:
       "export const handle = async (ctx) => {\n" +
       "  if (ctx.data.spin) for (;;) {}\n" +
       "  await new Promise((resolve) => setTimeout(resolve, ctx.data.ms ?? 0));\n  return 'good';\n};\n",
   });
   expect((await call("busy")).status).toBe(200);
-  const beside = call("busy", { ms: 900 });
+  const beside = call("busy", { ms: 60_000 });
   const spinning = call("busy", { spin: true });
   expect(await spinning).toMatchObject({ status: 504, error: "timeout" });
   expect((await beside).error).toMatch(/^(instance_killed|timeout)$/);
@@ -104,7 +104,7 @@ test("a function that crashes on every call ends in a crash loop with its last l
       const answer = await call("crasher");
       return answer.error === "crash_loop" && answer;
     },
-    { timeoutMs: 30_000 },
+    { timeoutMs: 60_000 },
   );
   expect(looping.status).toBe(503);
   expect(Number(looping.headers.get("retry-after"))).toBeGreaterThan(0);
@@ -120,8 +120,11 @@ test("calls beyond one instance's concurrency wait, start more instances, and al
     name: "crowd",
     runtime: "typescript",
     manifest: "resources:\n  concurrency: 1\nscaling:\n  max_instances: 4\n",
+    // The first call ends when another one has begun, which takes another instance.
     code:
       "export const handle = async (ctx) => {\n" +
+      "  await ctx.kv.incr('begun');\n" +
+      "  while (Number(await ctx.kv.get('begun')) < 2) await new Promise((resolve) => setTimeout(resolve, 20));\n" +
       "  await new Promise((resolve) => setTimeout(resolve, 300));\n  return 'good';\n};\n",
   });
   const answers = await Promise.all(Array.from({ length: 12 }, () => call("crowd")));

@@ -53,7 +53,7 @@ function start(
     async until(text) {
       while (!seen.includes(text)) {
         expect(child.exitCode, `the command ended before it said ${text}`).toBeNull();
-        await once(child.stdout, "data", { signal: AbortSignal.timeout(10_000) });
+        await once(child.stdout, "data", { signal: AbortSignal.timeout(60_000) });
       }
     },
   };

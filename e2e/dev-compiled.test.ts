@@ -1,12 +1,11 @@
 /** `hanzo-fn dev` of compiled languages, whose first build makes the SDK as well: one folder of builds for all of it. */
 import { execFile } from "node:child_process";
 import { join } from "node:path";
-import { setTimeout as sleep } from "node:timers/promises";
 import { promisify } from "node:util";
 import { tempDir } from "@hanzo-fn/testkit";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { BIN, devCache, manifestOf, startDev } from "./support/dev.ts";
-import { leftIn, versionOf } from "./support/dev-sources.ts";
+import { callSlow, leftIn, SLOW_HAS_BEGUN, UNTIL, versionOf } from "./support/dev-sources.ts";
 import { hasTool } from "./support/tools.ts";
 
 let cache: Awaited<ReturnType<typeof devCache>>;
@@ -26,6 +25,7 @@ const SOURCES = {
     code: (version: string) => `package function
 
 import (
+	"fmt"
 	"os"
 	"time"
 
@@ -34,7 +34,10 @@ import (
 
 func Handle(ctx *sdk.Context) *sdk.Response {
 	if ctx.Path == "/slow" {
-		time.Sleep(9 * time.Second)
+		fmt.Println("${SLOW_HAS_BEGUN}")
+		for _, err := os.Stat(ctx.Headers.Get("${UNTIL}")); err != nil; _, err = os.Stat(ctx.Headers.Get("${UNTIL}")) {
+			time.Sleep(10 * time.Millisecond)
+		}
 	}
 	if ctx.Path == "/panic" {
 		panic("thrown on purpose")
@@ -58,7 +61,11 @@ func Handle(ctx *sdk.Context) *sdk.Response {
 
 pub async fn handle(ctx: Context) -> Result<Response> {
     if ctx.path() == "/slow" {
-        std::thread::sleep(std::time::Duration::from_secs(9));
+        println!("${SLOW_HAS_BEGUN}");
+        let until = ctx.headers().get("${UNTIL}").unwrap_or_default().into_owned();
+        while !std::path::Path::new(&until).exists() {
+            std::thread::sleep(std::time::Duration::from_millis(10));
+        }
     }
     if ctx.path() == "/panic" {
         panic!("thrown on purpose");
@@ -77,19 +84,21 @@ const LANGUAGES = Object.keys(SOURCES) as (keyof typeof SOURCES)[];
 
 test.for(LANGUAGES)(
   "dev of a %s function: saves, requests in flight, what does not compile, a panic, variables",
-  { timeout: 420_000 },
+  { timeout: 900_000 },
   async (language, ctx) => {
     const { tool, file, files, code, broken, brokenLine } = SOURCES[language];
     if (!(await hasTool(tool))) ctx.skip(`${tool} is not installed`);
     await using dev = await startDev(cache.path, { files: { ...files, [file]: code("1") } });
+    // A call does not wait as long as a first build may take.
+    await dev.waitFor(({ event }) => event === "ready");
     expect(versionOf((await dev.call()).text)).toBe("1");
-    const slow = dev.call("/slow");
-    // It is in the handler by then.
-    await sleep(300);
+    const slow = await callSlow(dev);
     await dev.save(file, code("2"));
     await dev.save(file, code("3"));
     expect(versionOf((await dev.call()).text)).toBe("3");
-    expect([(await slow).status, versionOf((await slow).text)]).toEqual([200, "1"]);
+    await slow.letGo();
+    const answer = await slow.answer;
+    expect([answer.status, versionOf(answer.text)]).toEqual([200, "1"]);
 
     const panicked = await dev.call("/panic");
     expect([panicked.status, JSON.parse(panicked.text)]).toEqual([
@@ -126,7 +135,7 @@ test.for(LANGUAGES)(
 
 test.for(LANGUAGES)(
   "a key sends the messages of the template queue of %s as one batch, and the answer tells which of them failed",
-  { timeout: 420_000 },
+  { timeout: 900_000 },
   async (language, ctx) => {
     const { tool } = SOURCES[language];
     if (!(await hasTool(tool))) ctx.skip(`${tool} is not installed`);

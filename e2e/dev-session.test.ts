@@ -4,17 +4,34 @@ import { once } from "node:events";
 import { readFile } from "node:fs/promises";
 import { connect, createServer } from "node:net";
 import { delimiter } from "node:path";
-import { setTimeout as sleep } from "node:timers/promises";
-import { freePort, tempDir } from "@hanzo-fn/testkit";
+import { freePort, tempDir, waitFor } from "@hanzo-fn/testkit";
 import { afterAll, beforeAll, expect, test } from "vitest";
-import { BIN, devCache, manifestOf, startDev } from "./support/dev.ts";
-import { DEV_SOURCES, leftIn, processesBelow, startLoaded, versionOf } from "./support/dev-sources.ts";
+import { BIN, devCache, manifestOf, startDev, type TestDev } from "./support/dev.ts";
+import {
+  callSlow,
+  DEV_SOURCES,
+  leftIn,
+  processesBelow,
+  startLoaded,
+  versionOf,
+} from "./support/dev-sources.ts";
 
 let cache: Awaited<ReturnType<typeof devCache>>;
 beforeAll(async () => {
   cache = await devCache();
 });
 afterAll(() => cache[Symbol.asyncDispose]());
+
+/** Whether it takes no more connections, which is where its stop begins. */
+function isClosed({ url }: TestDev): Promise<boolean> {
+  const socket = connect(Number(new URL(url).port), "localhost");
+  return once(socket, "connect")
+    .then(
+      () => false,
+      () => true,
+    )
+    .finally(() => socket.destroy());
+}
 
 test("a taken port: who holds it, and another one", async () => {
   const server = createServer().listen(0, "127.0.0.1");
@@ -32,27 +49,27 @@ test("a taken port: who holds it, and another one", async () => {
 test("Ctrl-C lets a running call end; a second one does not wait", async () => {
   await using patient = await startLoaded(cache.path, "typescript");
   await patient.call();
-  const slow = patient.call("/slow");
-  await sleep(200);
+  const slow = await callSlow(patient);
   patient.process.kill("SIGINT");
-  expect((await slow).status).toBe(200);
+  await waitFor("it to stop", () => isClosed(patient));
+  await slow.letGo();
+  expect((await slow.answer).status).toBe(200);
   expect(await patient.ended).toBe(0);
   expect(await leftIn(patient.temp)).toEqual([]);
 
   await using hasty = await startLoaded(cache.path, "typescript");
   await hasty.call();
-  const cut = hasty.call("/slow").then(
+  const cut = (await callSlow(hasty)).answer.then(
     () => "answered",
     () => "cut",
   );
-  await sleep(200);
   hasty.process.kill("SIGINT");
-  await sleep(50);
+  await waitFor("it to stop", () => isClosed(hasty));
   hasty.process.kill("SIGINT");
   expect(await hasty.ended).toBe(130);
   expect(await cut).toBe("cut");
-  await expect.poll(() => processesBelow(hasty.temp), { timeout: 10_000 }).toEqual([]);
-  await expect.poll(() => leftIn(hasty.temp), { timeout: 10_000 }).toEqual([]);
+  await expect.poll(() => processesBelow(hasty.temp)).toEqual([]);
+  await expect.poll(() => leftIn(hasty.temp)).toEqual([]);
 });
 
 test("keys: r loads anew, ? and d tell, q ends", async () => {
@@ -140,12 +157,12 @@ test("--inspect: Node's inspector listens, and moves to the new code after a sav
     const [first] = ((await answer?.json()) ?? []) as { id: string }[];
     return first?.id;
   };
-  await expect.poll(target, { timeout: 5000 }).toEqual(expect.any(String));
+  await expect.poll(target).toEqual(expect.any(String));
   const before = await target();
   await dev.save("handler.ts", DEV_SOURCES.typescript.code("2"));
   expect(versionOf((await dev.call()).text)).toBe("2");
-  await expect.poll(target, { timeout: 5000 }).not.toBe(before);
-  await expect.poll(target, { timeout: 5000 }).toEqual(expect.any(String));
+  await expect.poll(target).not.toBe(before);
+  await expect.poll(target).toEqual(expect.any(String));
 });
 
 test("--inspect for Python: debugpy listens where it is installed, and else a sentence says what to install", async () => {

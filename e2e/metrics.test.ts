@@ -46,7 +46,7 @@ test("exactly the calls that were made are counted, by status, error type and co
     name: "counted",
     runtime: "typescript",
     manifest:
-      "resources:\n  timeout: 500ms\n  concurrency: 1\nscaling:\n  scale_down_delay: 0s\n  max_instances: 1\n",
+      "resources:\n  timeout: 5s\n  concurrency: 1\nscaling:\n  scale_down_delay: 0s\n  max_instances: 1\n",
     code:
       "export const handle = async (ctx) => {\n" +
       "  if (ctx.data.fail) throw new Error('wanted');\n" +
@@ -56,7 +56,7 @@ test("exactly the calls that were made are counted, by status, error type and co
   let cold = await call({}, 5);
   cold += await call({ fail: true }, 3);
   await waitFor("no instances", async () => (await instancesOf(platform, "counted")).length === 0, {
-    timeoutMs: 30_000,
+    timeoutMs: 60_000,
     everyMs: 200,
   });
   // In a cluster an instance that leaves may answer until the proxy has heard of it.

@@ -74,7 +74,7 @@ describe.concurrent("beside each other", () => {
     expect(expectError(answer, 502, "instance_exited").msg).toContain("code 7");
     // Kubernetes starts it again, later each time; while it waits `describe` says why.
     const isLooping = async (): Promise<string | false> => {
-      await callFunction(platform, "crasher", {}, AbortSignal.timeout(5000)).catch(() => {});
+      await callFunction(platform, "crasher", {}, AbortSignal.timeout(60_000)).catch(() => {});
       const described = await platform.ok(["describe", "crasher"]);
       return described.includes("crash_loop") && described;
     };

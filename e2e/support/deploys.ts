@@ -44,7 +44,10 @@ export async function settledRevision(platform: TestPlatform, answer: ApiAnswer)
     revision: { number: number };
   };
   const path = `/v1/functions/${fn.name}/revisions/${revision.number}?wait=30s`;
-  return (await (await platform.fetchApi(path)).json()) as ShownRevision;
+  for (;;) {
+    const shown = (await (await platform.fetchApi(path)).json()) as ShownRevision;
+    if (shown.state === "ready" || shown.state === "failed") return shown;
+  }
 }
 
 /** Instances of a revision that calls may go to; on a cluster those that leave are shown until they have. */

@@ -1,16 +1,28 @@
 import { execFileSync } from "node:child_process";
-import { readdir } from "node:fs/promises";
+import { readdir, writeFile } from "node:fs/promises";
+import { join } from "node:path";
 import { type DevLine, type DevOptions, manifestOf, startDev, type TestDev } from "./dev.ts";
 
-/** The same function in the languages that are loaded: answers its version; `/slow` waits, `/crash` and `/throw` do so. */
+/** A header with the file that ends a call of `/slow`, and what the function prints once it is in that call. */
+export const UNTIL = "x-until";
+export const SLOW_HAS_BEGUN = "slow has begun";
+
+/**
+ * The same function in the languages that are loaded: answers its version; `/crash` and `/throw` do so, `/slow` says that
+ * it has begun and waits for the file that its caller names.
+ */
 export const DEV_SOURCES = {
   typescript: {
     file: "handler.ts",
     manifest: manifestOf("typescript", "handler.handle"),
-    code: (version: string) => `import { setTimeout as sleep } from "node:timers/promises";
+    code: (version: string) => `import { existsSync } from "node:fs";
+import { setTimeout as sleep } from "node:timers/promises";
 import { Context } from "@hanzo/functions";
 export async function handle(ctx: Context): Promise<unknown> {
-  if (ctx.path === "/slow") await sleep(1500);
+  if (ctx.path === "/slow") {
+    console.log("${SLOW_HAS_BEGUN}");
+    while (!existsSync(String(ctx.headers.get("${UNTIL}")))) await sleep(10);
+  }
   if (ctx.path === "/crash") process.exit(3);
   if (ctx.path === "/throw") throw new TypeError("thrown on purpose");
   return { version: ${JSON.stringify(version)}, greeting: process.env["GREETING"] ?? null };
@@ -27,7 +39,9 @@ import time
 
 def handle(ctx):
     if ctx.path == "/slow":
-        time.sleep(1.5)
+        print("${SLOW_HAS_BEGUN}")
+        while not os.path.exists(ctx.headers["${UNTIL}"]):
+            time.sleep(0.01)
     if ctx.path == "/crash":
         os._exit(3)
     if ctx.path == "/throw":
@@ -53,6 +67,17 @@ export function startLoaded(
     ...more,
     files: { "function.yaml": manifest, [file]: code("1"), ...more.files },
   });
+}
+
+/** Calls `/slow`: it is in the handler once this resolves, and stays there until it is let go. */
+export async function callSlow(
+  dev: TestDev,
+): Promise<{ readonly answer: ReturnType<TestDev["call"]>; letGo(): Promise<void> }> {
+  const from = dev.lines.length;
+  const file = join(dev.temp, `go-${from}`);
+  const answer = dev.call("/slow", { headers: { [UNTIL]: file } });
+  await Promise.race([dev.waitFor(({ msg }) => msg === SLOW_HAS_BEGUN, from), answer]);
+  return { answer, letGo: () => writeFile(file, "") };
 }
 
 export const versionOf = (text: string): unknown => (JSON.parse(text) as { version: unknown }).version;

@@ -1,6 +1,7 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
-import { mkdir, writeFile } from "node:fs/promises";
+import { mkdirSync, writeFileSync } from "node:fs";
+import { mkdir } from "node:fs/promises";
 import { delimiter, dirname, join } from "node:path";
 import { createInterface } from "node:readline";
 import { tempDir } from "@hanzo-fn/testkit";
@@ -44,10 +45,11 @@ export async function devCache(): Promise<{ path: string } & AsyncDisposable> {
   return tempDir("hfn-dev-cache-");
 }
 
-async function writeFiles(folder: string, files: Readonly<Record<string, string>>): Promise<void> {
+/** At once: a save that pauses half way is two, and what is read between them is an empty file. */
+function writeFiles(folder: string, files: Readonly<Record<string, string>>): void {
   for (const [path, text] of Object.entries(files)) {
-    await mkdir(dirname(join(folder, path)), { recursive: true });
-    await writeFile(join(folder, path), text);
+    mkdirSync(dirname(join(folder, path)), { recursive: true });
+    writeFileSync(join(folder, path), text);
   }
 }
 
@@ -56,7 +58,7 @@ export async function startDev(cache: string, options: DevOptions): Promise<Test
   const home = await tempDir("hfn-dev-home-");
   const folder = options.folder ?? join(home.path, "source");
   await mkdir(folder, { recursive: true });
-  await writeFiles(folder, options.files);
+  writeFiles(folder, options.files);
   const temp = join(home.path, "tmp");
   await mkdir(temp);
   const args = [
@@ -122,7 +124,7 @@ export async function startDev(cache: string, options: DevOptions): Promise<Test
     errors: () => errors,
     waitFor,
     ended,
-    save: (path, text) => writeFiles(folder, { [path]: text }),
+    save: async (path, text) => writeFiles(folder, { [path]: text }),
     press: (key) => void child.stdin.write(`${key}\n`),
     async call(path = "/", init = {}) {
       const answer = await fetch(url + path, init);

@@ -9,7 +9,7 @@ import { waitFor } from "@hanzo-fn/testkit";
 import { expect } from "vitest";
 import type { TestPlatform } from "./platform.ts";
 
-export const eventually = { timeoutMs: 30_000, everyMs: 100 };
+export const eventually = { timeoutMs: 60_000, everyMs: 100 };
 
 /** Publishes by the CLI; `flags` are further ones of `hanzo-fn publish`. */
 export function publishOn(

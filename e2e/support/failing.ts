@@ -14,7 +14,7 @@ export const RETRY = "retry: {attempts: 2, backoff: {initial: 10ms, max: 20ms}}"
 export const FAILURES: readonly (readonly [name: string, then: string, manifest: string])[] = [
   ["fails-500", "throw new Error('no luck');", ""],
   ["fails-400", "return new Response('no', { status: 400 });", ""],
-  ["hangs", "await new Promise(() => {});", "resources: {timeout: 1s}\n"],
+  ["hangs", "await new Promise(() => {});", "resources: {timeout: 4s}\n"],
   ["kills", "process.kill(process.pid, 'SIGKILL');", ""],
   ["answers-20-mb", "return new Response('x'.repeat(20_000_000), { status: 500 });", ""],
 ];
@@ -65,11 +65,18 @@ interface Survivor {
   readonly isBusy: () => boolean;
 }
 
+export interface Survived {
+  /** The events that were published, each of them once. */
+  readonly published: readonly number[];
+  /** The calls before the kill, and how many of their events the platform knew to be done. */
+  readonly calledBefore: number;
+  readonly doneBefore: number;
+}
+
 /**
  * Kills a platform that has events under way, and waits until one that is started on its data has called for every one.
- * @returns the events that were published, each of them once
  */
-export async function expectSurvival(survivor: Survivor): Promise<readonly number[]> {
+export async function expectSurvival(survivor: Survivor): Promise<Survived> {
   const { source, subject, env = {}, seen, isBusy } = survivor;
   await using data = await tempDir("hfn-data-");
   const first = await startPlatform({ env, dataDir: data.path });
@@ -78,9 +85,18 @@ export async function expectSurvival(survivor: Survivor): Promise<readonly numbe
   const answers = await Promise.all(numbers.map((n) => postPublish(first, { subject, data: n })));
   expect(answers.every(({ status }) => status === 200)).toBe(true);
   await waitFor("some of them", isBusy, eventually);
+  const doneBefore = await waitFor(
+    "some of them to be done",
+    async () => {
+      const { lag } = await eventsApi(first).detailOf(source.name);
+      return lag !== undefined && lag.items < EVENTS && EVENTS - lag.items;
+    },
+    { ...eventually, everyMs: 10 },
+  );
   await first.kill();
+  const calledBefore = seen().length;
   await using second = await startPlatform({ env, dataDir: data.path });
   await waitFor("all of them", () => new Set(seen()).size === EVENTS, { timeoutMs: 60_000, everyMs: 100 });
   await second.stop();
-  return numbers;
+  return { published: numbers, calledBefore, doneBefore };
 }

@@ -30,7 +30,7 @@ export function misbehaviourTests(platformOf: () => TestPlatform): void {
         name,
         runtime,
         manifest:
-          'resources:\n  cpu: "50m"\n  timeout: 3s\n  concurrency: 10\n' +
+          'resources:\n  cpu: "50m"\n  timeout: 10s\n  concurrency: 10\n' +
           "scaling:\n  target_concurrency: 10\n  max_instances: 1\n",
         code,
       });

@@ -4,7 +4,7 @@ import { NEIGHBOUR } from "./functions.ts";
 import type { TestPlatform } from "./platform.ts";
 
 const EVERY_MS = 50;
-const LIMIT_MS = 5000;
+const LIMIT_MS = 20_000;
 
 export interface Undisturbed<T> {
   readonly result: T;
@@ -26,7 +26,7 @@ async function callNeighbour(platform: TestPlatform): Promise<void> {
 
 /**
  * Calls the deployed neighbour again and again while `work` runs. Fails where one of its calls fails or takes
- * longer than 5 s, or where none was made.
+ * longer than 20 s, or where none was made.
  */
 export async function withNeighbour<T>(
   platform: TestPlatform,

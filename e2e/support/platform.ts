@@ -190,6 +190,16 @@ export async function startPlatform(options: PlatformOptions = {}): Promise<Test
   };
 }
 
+/** What the process of `serve` has computed so far: unlike the time on a clock, it does not depend on what else runs. */
+export async function computedMs(platform: TestPlatform): Promise<number> {
+  const stat = await readFile(`/proc/${platform.process.pid}/stat`, "utf8");
+  const [user, system] = stat
+    .slice(stat.lastIndexOf(")") + 2)
+    .split(" ")
+    .slice(11, 13);
+  return (Number(user) + Number(system)) * 10;
+}
+
 /** The most memory that the process of `serve` has held so far (VmHWM of Linux), in MiB. */
 export async function peakMemoryMiB(platform: TestPlatform): Promise<number> {
   const status = await readFile(`/proc/${platform.process.pid}/status`, "utf8");

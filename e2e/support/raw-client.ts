@@ -23,7 +23,7 @@ export async function rawClient(platform: TestPlatform): Promise<RawClient> {
     socket,
     text: () => text,
     async closed() {
-      const timer = setTimeout(() => socket.destroy(new Error("the connection was left open")), 10_000);
+      const timer = setTimeout(() => socket.destroy(new Error("the connection was left open")), 60_000);
       await closed;
       clearTimeout(timer);
       if (socket.errored?.message === "the connection was left open") throw socket.errored;
