@@ -10,7 +10,7 @@ import { REPOSITORY, startPlatform, type TestPlatform } from "./support/platform
 const ECHO: FunctionSource = {
   name: "echo",
   runtime: "typescript",
-  manifest: "resources:\n  timeout: 1s\nscaling:\n  max_instances: 1\n",
+  manifest: "resources:\n  timeout: 5s\nscaling:\n  max_instances: 1\n",
   code: `let go;
 const released = new Promise((resolve) => (go = resolve));
 async function* stream() {
@@ -96,7 +96,7 @@ describe("formats", () => {
     [["revisions", "echo"], /^REVISION +STATE .*\necho-00001 +ready +100% /, "echo-00001"],
     [["traffic", "echo"], /^REVISION +PERCENT\necho-00001 +100%\n$/, "echo-00001"],
     [["contexts"], /^CURRENT +NAME +SERVER .*\n\* +local +http/, "local"],
-    [["secrets", "list"], /^NAME +UPDATED\ndb-password +\d+s ago\n$/, "db-password"],
+    [["secrets", "list"], /^NAME +UPDATED\ndb-password +\d+[a-z]+ ago\n$/, "db-password"],
     [["metrics", "echo"], /^REVISION +INVOCATIONS .*\nall +\d+ /, "echo-00001"],
     [["describe", "echo"], /^Name: +echo .*\n[^]*\nTRIGGER +SOURCE +STATE +URL\nhttp /, "echo"],
   ])("%j as a table, wide, json, yaml and names", async (args, table, name) => {

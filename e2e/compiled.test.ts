@@ -143,6 +143,6 @@ test("build lines come while it builds, and stay in the log", { timeout: 300_000
   const folder = await writeFunction(platform, { ...RUST, name: "rust-lines", code });
   await platform.ok(["deploy", "--source", folder]);
   await expect
-    .poll(() => platform.ok(["logs", "rust-lines"]), { timeout: 10_000 })
+    .poll(() => platform.ok(["logs", "rust-lines"]))
     .toMatch(/Compiling function v0\.0\.0[\s\S]*Finished/);
 });

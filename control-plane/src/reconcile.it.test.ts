@@ -210,9 +210,7 @@ it("a revision that is replaced before it was built has failed, is taken from th
     logTail: [],
   });
   // The reconciler hears of it a moment after the row is written.
-  await expect
-    .poll(() => test.deployer.applied.at(-1)?.revisions.map(({ ref }) => ref.number), { timeout: 10_000 })
-    .toEqual([2]);
+  await expect.poll(() => test.deployer.applied.at(-1)?.revisions.map(({ ref }) => ref.number)).toEqual([2]);
 });
 
 it("writes a failure down with its reason, and no later state over it or over ready", async () => {

@@ -27,7 +27,7 @@ export interface Answer {
   readonly json: unknown;
 }
 
-const LIMIT_MS = 20_000;
+const LIMIT_MS = 60_000;
 const QUIET_MS = 300;
 
 /** Sends a request; resolves with its answer as soon as the head is there. */

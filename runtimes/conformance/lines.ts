@@ -1,6 +1,6 @@
 import type { Readable } from "node:stream";
 
-const WAIT_MS = 10_000;
+const WAIT_MS = 30_000;
 
 /** One parsed line of the log contract; a line that is no JSON stands in `msg` under the stream `plain`. */
 export interface LogLine {

@@ -15,7 +15,7 @@ import { Lines } from "./lines.ts";
 /** What servers in containers see too, at the same path. */
 export const SHARED = join(tmpdir(), "hanzo-fn-conformance");
 export const TOKEN = "token-of-the-platform";
-const BOOT_LIMIT_MS = 15_000;
+const BOOT_LIMIT_MS = 60_000;
 const BOOT_POLL_MS = 5;
 
 export type Order = Readonly<Record<string, unknown>>;

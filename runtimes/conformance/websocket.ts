@@ -2,7 +2,7 @@ import { createHash, randomBytes } from "node:crypto";
 import { once } from "node:events";
 import { connect, createServer, type AddressInfo, type Socket } from "node:net";
 
-const LIMIT_MS = 10_000;
+const LIMIT_MS = 30_000;
 const GUID = "258EAFA5-E914-47DA-95CA-C5AB0DC85B11";
 
 export const OP = { continuation: 0, text: 1, binary: 2, close: 8, ping: 9, pong: 10 } as const;

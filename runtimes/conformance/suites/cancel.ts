@@ -10,7 +10,7 @@ export function cancelSuite(language: Language): void {
   suite(language, "deadline, cancellation and concurrency", () => {
     it("answers 504 at the deadline and cancels the handler", async () => {
       await using server = await ready(language, "cancel");
-      const answer = await server.call({ path: "/wait", headers: { "x-function-deadline-ms": "60" } });
+      const answer = await server.call({ path: "/wait", headers: { "x-function-deadline-ms": "1000" } });
       expect([answer.status, answer.headers["x-function-error"]]).toEqual([504, "timeout"]);
       expect(answer.json).toMatchObject({ status: "error", code: 504, error: "timeout" });
       await server.out.saying("cancelled");
@@ -18,7 +18,7 @@ export function cancelSuite(language: Language): void {
     });
 
     it("abandons a handler that does not listen, and gives its turn to the next call", async () => {
-      await using server = await ready(language, "cancel", { concurrency: 1, timeout_ms: 60 });
+      await using server = await ready(language, "cancel", { concurrency: 1, timeout_ms: 1000 });
       expect((await server.call({ path: "/forever" })).status).toBe(504);
       const next = await server.call({ path: "/", headers: { "x-function-deadline-ms": "10000" } });
       expect([next.status, next.text]).toEqual([200, "quick"]);
@@ -26,7 +26,7 @@ export function cancelSuite(language: Language): void {
 
     itUnless(language, ABSENT.busyCancel, "cancels a handler that never waits", async () => {
       await using server = await ready(language, "spin", { concurrency: 1 });
-      const answer = await server.call({ path: "/spin", headers: { "x-function-deadline-ms": "100" } });
+      const answer = await server.call({ path: "/spin", headers: { "x-function-deadline-ms": "1000" } });
       expect([answer.status, answer.headers["x-function-error"]]).toEqual([504, "timeout"]);
       const next = await server.call();
       expect([next.status, next.text]).toEqual([200, "stopped by TimeoutError"]);
@@ -34,7 +34,7 @@ export function cancelSuite(language: Language): void {
 
     it("answers 504 to a call whose turn does not come before its deadline", async () => {
       await using server = await ready(language, "cancel", { concurrency: 1 });
-      const held = server.call({ path: "/wait", headers: { "x-function-deadline-ms": "400" } });
+      const held = server.call({ path: "/wait", headers: { "x-function-deadline-ms": "4000" } });
       await server.out.saying("started");
       const waiting = await server.call({ path: "/", headers: { "x-function-deadline-ms": "50" } });
       expect([waiting.status, waiting.headers["x-function-error"]]).toEqual([504, "timeout"]);
@@ -84,7 +84,7 @@ export function cancelSuite(language: Language): void {
       wire.close();
       await server.out.saying("cancelled");
       await expect(
-        server.call({ path: "/stream", headers: { "x-function-deadline-ms": "60" } }),
+        server.call({ path: "/stream", headers: { "x-function-deadline-ms": "1000" } }),
       ).rejects.toThrow();
     });
 

