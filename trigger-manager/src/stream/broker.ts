@@ -22,6 +22,8 @@ export interface EnsuredGroup {
 
 export interface PartitionLag {
   readonly partition: number;
+  /** Everything before it is done, or gone. */
+  readonly position: number;
   /** Records that can be read and are not done. */
   readonly items: number;
   /** Age of the oldest of them in milliseconds; 0 where there is none. */

@@ -137,12 +137,16 @@ export function exerciseReading(scene: MakeScene, { sharesGroups }: Abilities): 
     await s.publish(3, [1]);
     const lag = await s.t.broker.lag(s, signal);
     expect(lag.items).toBe(17);
-    expect(lag.partitions.map(({ items }) => items)).toEqual([7, 10]);
+    expect(lag.partitions.map(({ position, items }) => [position, items])).toEqual([
+      [0, 7],
+      [0, 10],
+    ]);
     expect(lag.seconds).toBeGreaterThanOrEqual(0);
     await waitFor("time to pass", async () => (await s.t.broker.lag(s, signal)).seconds > lag.seconds);
     await using worker = await s.serve();
     await s.committed([7, 10]);
-    expect(await s.t.broker.lag(s, signal)).toMatchObject({ items: 0, seconds: 0 });
+    const done = [{ position: 7 }, { position: 10 }];
+    expect(await s.t.broker.lag(s, signal)).toMatchObject({ items: 0, seconds: 0, partitions: done });
     await worker.stop();
     await expect(s.t.broker.lag({ ...s, topic: "no_such_topic" }, signal)).rejects.toMatchObject({
       code: "not_found",

@@ -59,8 +59,8 @@ export function createEmbeddedStreamBroker(
       const late = behind.filter(({ items }) => items > 0);
       const ages = await streamLog.ages(place.topic, late);
       return totalLag(
-        behind.map(({ partition, items }): PartitionLag => {
-          return { partition, items, ms: ages.get(partition) ?? 0 };
+        behind.map(({ partition, offset: position, items }): PartitionLag => {
+          return { partition, position, items, ms: ages.get(partition) ?? 0 };
         }),
       );
     },

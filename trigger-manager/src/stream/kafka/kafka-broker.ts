@@ -41,17 +41,17 @@ export function createKafkaBroker(
         await admin.bounds(place, signal),
         await admin.committed(place, signal),
       ];
-      const behind = new Map<number, number>();
-      const items = end.map((last, partition) => {
+      const read = end.map((last, partition) => {
         const position = Math.max(committed.get(partition) ?? 0, start[partition] ?? 0);
-        if (last > position) behind.set(partition, position);
-        return Math.max(0, last - position);
+        return { partition, position, items: Math.max(0, last - position) };
       });
+      const late = read.filter(({ items }) => items > 0);
+      const behind = new Map(late.map(({ partition, position }) => [partition, position]));
       const times = await peek.timestamps(place, behind, signal);
       const now = clock.now();
-      const partitions = items.map((count, partition): PartitionLag => {
-        const time = times.get(partition);
-        return { partition, items: count, ms: time === undefined ? 0 : Math.max(0, now - time) };
+      const partitions = read.map((one): PartitionLag => {
+        const time = times.get(one.partition);
+        return { ...one, ms: time === undefined ? 0 : Math.max(0, now - time) };
       });
       return totalLag(partitions);
     },
