@@ -1,5 +1,5 @@
 import { triggerKey, ulid } from "@hanzo-fn/contract";
-import type { Store } from "@hanzo-fn/store";
+import type { Store, TriggerRow } from "@hanzo-fn/store";
 import { createCronTimes } from "../src/cron/times.ts";
 import type { openBrokers } from "./parts.ts";
 import {
@@ -17,12 +17,17 @@ export interface DeployedSchedule {
   readonly firstAt: Date;
 }
 
-/** One function with every trigger of the run, as a deploy leaves it behind; its schedules. */
+export interface Deployed {
+  readonly triggers: readonly TriggerRow[];
+  readonly schedules: readonly DeployedSchedule[];
+}
+
+/** One function with every trigger of the run, as a deploy leaves it behind. */
 export async function deploy(
   store: Store,
   brokers: Pick<ReturnType<typeof openBrokers>, "mq" | "stream">,
   signal: AbortSignal,
-): Promise<readonly DeployedSchedule[]> {
+): Promise<Deployed> {
   const prepared = {
     mq: await brokers.mq.prepare?.(ORG, FUNCTION, MQ_TRIGGERS, signal),
     stream: await brokers.stream.prepare?.(ORG, FUNCTION, STREAM_TRIGGERS, signal),
@@ -67,6 +72,6 @@ export async function deploy(
         rows.filter((row) => row.type === type),
       );
     await tx.notifyChange(ORG, FUNCTION);
-    return schedules;
+    return { triggers: rows, schedules };
   });
 }

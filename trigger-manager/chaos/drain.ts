@@ -9,6 +9,9 @@ import { readLines } from "./ledger-file.ts";
 import { ORG, type SourceName } from "./settings.ts";
 import type { Accepted } from "./workload.ts";
 
+/** What is known when all has come to its end; of faults only what replicas told. */
+export type Found = Omit<Evidence, "published" | "readings" | "forMs">;
+
 export interface Records {
   readonly store: Store;
   readonly ledger: string;
@@ -23,7 +26,7 @@ const LOOK_EVERY_MS = 500;
 
 async function parkedOf({ store }: Records): Promise<Parked[]> {
   const letters: DeadLetterRow[] = await store.deadLetters.list({ filter: { org: ORG }, limit: ALL });
-  return letters.map(({ eventId, payload }) => {
+  return letters.map(({ eventId, payload, parkedAt }) => {
     const source: SourceName = eventId.startsWith("mq:")
       ? "mq"
       : eventId.startsWith("cron:")
@@ -31,7 +34,7 @@ async function parkedOf({ store }: Records): Promise<Parked[]> {
         : "stream";
     const data = source === "cron" ? undefined : (JSON.parse(payload?.toString() ?? "{}") as { n?: string });
     const key = data?.n ?? eventId;
-    return { source, event: eventId, key, isPoison: isPoison(key) };
+    return { source, event: eventId, key, isPoison: isPoison(key), atMs: parkedAt.getTime() };
   });
 }
 
@@ -103,12 +106,12 @@ async function taskEvidence(
 
 export type Query = <T extends object>(sql: string) => Promise<T[]>;
 
-/** What is known so far, of faults only what replicas told, and whether something accepted has not come to its end. */
+/** What is known so far, and whether something accepted has not come to its end. */
 async function look(
   records: Records,
   query: Query,
   accepted: Accepted,
-): Promise<{ readonly evidence: Evidence; readonly isOpen: boolean }> {
+): Promise<{ readonly evidence: Found; readonly isOpen: boolean }> {
   const lines = await readLines(records.ledger);
   const { executions, revoked, stalls: faults } = readLedger(lines);
   const cron = await cronEvidence(records);
@@ -131,17 +134,21 @@ async function look(
   };
 }
 
-/** Looks until everything accepted has come to its end, or the time is up; then once more, after a while of quiet. */
+/** Looks until everything accepted has come to its end, or the time is up; then once more, after the rest. */
 export async function drain(
   records: Records,
   query: Query,
   accepted: Accepted,
-  patience: { readonly withinMs: number; readonly quietMs: number; readonly signal: AbortSignal },
-): Promise<Evidence> {
-  const { withinMs, quietMs, signal } = patience;
+  patience: {
+    readonly withinMs: number;
+    readonly rest: () => Promise<void>;
+    readonly signal: AbortSignal;
+  },
+): Promise<Found> {
+  const { withinMs, rest, signal } = patience;
   const end = performance.now() + withinMs;
   while ((await look(records, query, accepted)).isOpen && performance.now() < end)
     await sleep(LOOK_EVERY_MS, undefined, { signal });
-  await sleep(quietMs, undefined, { signal });
+  await rest();
   return (await look(records, query, accepted)).evidence;
 }

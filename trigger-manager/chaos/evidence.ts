@@ -57,6 +57,37 @@ export interface Execution {
   readonly outcome?: Outcome | undefined;
 }
 
+/** Where the platform can tell how much waits at a broker. */
+export type QueuedSource = Extract<SourceName, "mq" | "stream">;
+
+/** A message that was sent to a queue or a topic. */
+export interface Publication {
+  readonly source: QueuedSource;
+  readonly key: string;
+  readonly target: string;
+  /** Absent where the broker never said that it has it. */
+  readonly ackedAtMs?: number | undefined;
+}
+
+/** A broker has all before `next` as done. */
+export interface Position {
+  readonly target: string;
+  /** Of topics. */
+  readonly partition?: number | undefined;
+  readonly next: number;
+}
+
+/** What the platform told of one trigger, and where its broker had it then. */
+export interface LagReading {
+  readonly source: QueuedSource;
+  readonly target: string;
+  readonly fromMs: number;
+  readonly toMs: number;
+  /** Absent where nothing was told: that is no lag of 0. */
+  readonly items?: number | undefined;
+  readonly positions: readonly Position[];
+}
+
 export interface Revoked {
   readonly by: string;
   readonly atMs: number;

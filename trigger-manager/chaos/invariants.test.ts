@@ -10,6 +10,9 @@ const NONE: Evidence = {
   accepted: { cron: new Set(), mq: new Set(), stream: new Set(), tasks: new Set() },
   parked: [],
   wrongRecords: [],
+  published: [],
+  readings: [],
+  forMs: 10_000,
 };
 
 const ran = (key: string, more: Partial<Execution> = {}): Execution => {
@@ -40,7 +43,7 @@ const cutOff = { endedAtMs: undefined, outcome: undefined };
 
 describe("the invariants of a run", () => {
   it("hold where everything accepted succeeded once, or was given up", () => {
-    const parked = [{ source: "mq", event: "e2", key: "2", isPoison: true }] as const;
+    const parked = [{ source: "mq", event: "e2", key: "2", isPoison: true, atMs: 1500 }] as const;
     const executions = [ran("1"), ran("2", { outcome: "failed" }), ran("2", { outcome: "failed" })];
     expect(reportOf({ accepted: accepts("1", "2"), executions, parked })).toMatchObject({
       ...{ accepted: 2, executed: 1, parked: 1, lost: [], duplicates: 0, bound: 0, passed: true },
@@ -142,8 +145,21 @@ describe("the invariants of a run", () => {
   });
 
   it("fail where something was given up that is no poison", () => {
-    const parked = [{ source: "mq", event: "e1", key: "1", isPoison: false }] as const;
+    const parked = [{ source: "mq", event: "e1", key: "1", isPoison: false, atMs: 1500 }] as const;
     expect(reportOf({ parked }).problems).toEqual(["e1 was given up, and is no poison"]);
+  });
+
+  it("fail where a lag was told that was not true, and where none ever was", () => {
+    const published = [{ source: "mq", key: "1", target: "mq.q", ackedAtMs: 500 }] as const;
+    const reading = { source: "mq", target: "mq.q", fromMs: 1000, toMs: 1005, positions: [] } as const;
+    const executions = [ran("1", { endedAtMs: 3000 })];
+    const rest = { ...reading, fromMs: 9000, toMs: 9005, items: 0 };
+    const of = (items?: number) => ({ published, executions, readings: [{ ...reading, items }, rest] });
+    expect(reportOf(of(1))).toMatchObject({ lags: { answered: 2, unanswered: 0 }, passed: true });
+    expect(reportOf(of())).toMatchObject({ lags: { answered: 1, unanswered: 1 }, passed: true });
+    expect(reportOf(of(0))).toMatchObject({ lags: { answered: 2, unanswered: 0 }, passed: false });
+    expect(reportOf({ readings: [reading], forMs: 60_000 })).toMatchObject({ passed: false });
+    expect(reportOf(of(1), "cron").lags).toBeUndefined();
   });
 
   it("fail where a record is wrong by itself", () => {

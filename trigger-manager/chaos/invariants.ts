@@ -1,5 +1,6 @@
 import { risksOf } from "./at-risk.ts";
-import type { Execution, FaultRecord, Revoked } from "./evidence.ts";
+import type { Execution, FaultRecord, LagReading, Publication, Revoked } from "./evidence.ts";
+import { judgeReadings, type LagReport } from "./lag-truth.ts";
 import { outOfOrder } from "./order-of-records.ts";
 import { affects, RISKS } from "./risks.ts";
 import { IN_FLIGHT, SOURCES, type SourceName } from "./settings.ts";
@@ -10,6 +11,7 @@ export interface Parked {
   readonly event: string;
   readonly key: string;
   readonly isPoison: boolean;
+  readonly atMs: number;
 }
 
 /** All that is known of a run when it is over. */
@@ -22,6 +24,10 @@ export interface Evidence {
   readonly parked: readonly Parked[];
   /** What is wrong with a record by itself: a time that is there twice or not at all, a task that ended twice. */
   readonly wrongRecords: readonly { readonly source: SourceName; readonly problem: string }[];
+  readonly published: readonly Publication[];
+  readonly readings: readonly LagReading[];
+  /** How long events came in. */
+  readonly forMs: number;
 }
 
 export interface SourceReport {
@@ -36,6 +42,8 @@ export interface SourceReport {
   readonly bound: number;
   /** Duplicates that no fault accounts for. */
   readonly unexplained: readonly string[];
+  /** Absent where nothing of the source waits at a broker. */
+  readonly lags?: LagReport | undefined;
   readonly problems: readonly string[];
   readonly passed: boolean;
 }
@@ -93,6 +101,7 @@ function judgeSource(evidence: Evidence, source: SourceName): SourceReport {
   }
   const told = source === "stream" ? evidence.revoked.reduce((sum, { atRisk }) => sum + atRisk, 0) : 0;
   const bound = evidence.faults.reduce((sum, fault) => sum + boundOf(hits, fault, source, executions), told);
+  const lags = source === "mq" || source === "stream" ? judgeReadings(evidence, source) : undefined;
   const problems = [
     ...evidence.wrongRecords.filter((one) => one.source === source).map(({ problem }) => problem),
     ...parked
@@ -100,9 +109,10 @@ function judgeSource(evidence: Evidence, source: SourceName): SourceReport {
       .map(({ event }) => `${event} was given up, and is no poison`),
     ...(source === "stream" ? outOfOrder(executions) : []),
     ...(duplicates > bound ? [`${duplicates} duplicates are more than ${bound}`] : []),
+    ...(lags?.wrong ?? []),
   ];
   return {
-    ...{ source, accepted: accepted.size, lost, duplicates, bound, unexplained, problems },
+    ...{ source, accepted: accepted.size, lost, duplicates, bound, unexplained, lags, problems },
     executed: [...accepted].filter((key) => succeeded.has(key)).length,
     parked: [...accepted].filter((key) => givenUp.has(key)).length,
     passed: lost.length === 0 && unexplained.length === 0 && problems.length === 0,

@@ -32,9 +32,10 @@ const log = createLogger({
 const ledger = openLedger(order.ledger);
 const store = await openStore({ database: { url: order.database }, log, clock, maxConnections: 6 });
 const blobs = await openDiskBlobs({ directory: order.blobs });
-const brokers = openBrokers({ store, clock, log }, order.brokers, (revoked) =>
-  ledger.append({ what: "revoked", atMs: Date.now(), by, ...revoked }),
-);
+const brokers = openBrokers({ store, clock, log }, order.brokers, {
+  revoked: (partition) => ledger.append({ what: "revoked", atMs: Date.now(), by, ...partition }),
+  position() {},
+});
 const publishers = { nats: brokers.queues, kafka: brokers.topics };
 const metrics = createTriggerMetrics(createRegistry("hanzo_fn"));
 const budget = createBudget(REPLICA_BUDGET);

@@ -23,6 +23,14 @@ function complaints({ source, lost, unexplained, problems }: SourceReport): stri
   return [...all.slice(0, SHOWN), ...more].map((text) => `${source}: ${text}`);
 }
 
+function lagLine({ source, lags }: SourceReport): string[] {
+  if (lags === undefined) return [];
+  const { answered, unanswered, wrong } = lags;
+  return [
+    `${source.padEnd(8)}lag read: ${answered} answered, ${unanswered} unanswered; ${wrong.length} not true`,
+  ];
+}
+
 /** The report as it is printed; ends with a line of counts. */
 export function printReport({ sources, evidence, surprises }: RunResult): string {
   const kinds = Map.groupBy(evidence.faults, ({ kind }) => kind);
@@ -32,6 +40,7 @@ export function printReport({ sources, evidence, surprises }: RunResult): string
     `faults: ${faults.join(", ") || "none"}`,
     `${"".padEnd(8)}${COLUMNS.map((name) => name.padStart(10)).join("")}`,
     ...sources.map(row),
+    ...sources.flatMap(lagLine),
     ...sources.flatMap(complaints),
     ...surprises,
     `${sources.length + (surprises.length === 0 ? 1 : 0) - sources.filter(({ passed }) => !passed).length} passed, ${failed} failed`,

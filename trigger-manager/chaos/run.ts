@@ -5,9 +5,11 @@ import { openStore } from "@hanzo-fn/store";
 import { silentLogger } from "@hanzo-fn/telemetry";
 import { deploy } from "./deploy.ts";
 import { drain, WATCH_ENDS } from "./drain.ts";
-import type { FaultRecord } from "./evidence.ts";
+import type { TriggerKind } from "../src/manager/index.ts";
+import type { FaultRecord, LagReading } from "./evidence.ts";
 import { inject } from "./inject.ts";
 import { type Evidence, judge, type SourceReport } from "./invariants.ts";
+import { createLagWatch } from "./lag-watch.ts";
 import type { ReplicaOrder } from "./order.ts";
 import { openBrokers } from "./parts.ts";
 import { type BrokerChoice, type FaultKind, kindsFor, planFaults, type PlannedFault } from "./plan.ts";
@@ -78,11 +80,17 @@ export async function run(options: RunOptions): Promise<RunResult> {
   const store = stack.use(
     await openStore({ database: { url: database.url }, log: silentLogger, clock: systemClock }),
   );
-  const brokers = openBrokers({ store, clock: systemClock, log: silentLogger }, addresses, () => {});
+  const lags = createLagWatch();
+  const brokers = openBrokers({ store, clock: systemClock, log: silentLogger }, addresses, {
+    revoked() {},
+    position: lags.position,
+  });
   stack.defer(() => brokers.close());
+  stack.use(lags);
   await database.query(WATCH_ENDS);
   const ending = new AbortController();
-  const schedules = await deploy(store, brokers, ending.signal);
+  const { schedules, triggers } = await deploy(store, brokers, ending.signal);
+  lags.start([brokers.mq, brokers.stream] as unknown as readonly TriggerKind[], triggers);
   const ledger = join(folder, "ledger");
   const orderOf = (slot: number, by: string): ReplicaOrder => {
     const { database: url, brokers: own } = surroundings.ways[slot] ?? {};
@@ -105,15 +113,24 @@ export async function run(options: RunOptions): Promise<RunResult> {
   const timer = setTimeout(() => ending.abort(), options.forMs);
   options.signal.addEventListener("abort", () => ending.abort(), { once: true });
   const faults = kinds.length === 0 ? [] : await injectFaults(plan, injector, ending.signal, say);
-  const accepted = await load;
+  const { accepted, published } = await load;
   clearTimeout(timer);
   const until = await store.cronSchedules.now();
   say("no more faults; what was accepted comes to its end");
   const records = { store, ledger, schedules, until };
-  const patience = { withinMs: options.drainMs, quietMs: 2 * LEASE_MS, signal: options.signal };
+  let readings: readonly LagReading[] = [];
+  // The ledger is read after the last lag: what was done by then is in it.
+  const rest = async (): Promise<void> => {
+    await sleep(2 * LEASE_MS, undefined, { signal: options.signal });
+    readings = await lags.finish(options.drainMs, options.signal);
+  };
+  const patience = { withinMs: options.drainMs, rest, signal: options.signal };
   const seen = await drain(records, database.query, accepted, patience);
   const evidence: Evidence = {
     ...seen,
+    published,
+    readings,
+    forMs: options.forMs,
     faults: [start, ...faults, ...seen.faults, ...(await stalls.stop())],
   };
   const sources = judge(evidence);

@@ -1,4 +1,5 @@
 import type { CronTrigger, MqTrigger, StreamTrigger } from "@hanzo-fn/contract";
+import type { TriggerRow } from "@hanzo-fn/store";
 
 /** Where events come from. */
 export const SOURCES = ["cron", "mq", "stream", "tasks"] as const;
@@ -48,6 +49,12 @@ export const STREAM_TRIGGERS: readonly StreamTrigger[] = (["partition", "key"] a
     retry: { attempts: 5, on4xx: "retry", backoff },
   };
 });
+/** Queue or topic. */
+export function targetOf({ spec }: Pick<TriggerRow, "spec">): string {
+  const { source, topic } = spec as { readonly source?: string; readonly topic?: string };
+  return source ?? topic ?? "";
+}
+
 export const PARTITIONS = 4;
 const KEYS = 20;
 /** Of a message by its number. */

@@ -2,11 +2,17 @@ import { setTimeout as sleep } from "node:timers/promises";
 import type { Publisher } from "@hanzo-fn/brokers";
 import { ulid } from "@hanzo-fn/contract";
 import type { Store } from "@hanzo-fn/store";
+import type { Publication, QueuedSource } from "./evidence.ts";
 import { pick, type Random } from "./random.ts";
 import { keyOf, MQ_TRIGGERS, ORG, type SourceName, STREAM_TRIGGERS, taskFunction } from "./settings.ts";
 
 /** What was accepted: numbers of messages, ids of tasks. Times of schedules accept themselves. */
 export type Accepted = Readonly<Record<Exclude<SourceName, "cron">, Set<string>>>;
+
+export interface Workload {
+  readonly accepted: Accepted;
+  readonly published: readonly Publication[];
+}
 
 export interface WorkloadParts {
   readonly queues: Publisher;
@@ -27,8 +33,9 @@ export async function runWorkload(
   { queues, topics, store, random }: WorkloadParts,
   { perSecond }: WorkloadSettings,
   signal: AbortSignal,
-): Promise<Accepted> {
+): Promise<Workload> {
   const accepted: Accepted = { mq: new Set(), stream: new Set(), tasks: new Set() };
+  const published: Publication[] = [];
   const never = new AbortController().signal;
   const open = new Set<Promise<void>>();
   let n = 0;
@@ -40,16 +47,25 @@ export async function runWorkload(
     open.add(one);
     void one.finally(() => open.delete(one));
   };
-  const message = (target: string) => {
+  const messageTo = (target: string) => {
     const number = n++;
     const body = Buffer.from(JSON.stringify({ n: `${number}` }));
     return { key: `${number}`, message: { target, id: ulid(), headers: {}, body, key: keyOf(number) } };
   };
+  const publish = (source: QueuedSource, to: Publisher, target: string): void => {
+    const { key, message } = messageTo(target);
+    const sent = to.publish(message, never).then(
+      () => void published.push({ source, key, target, ackedAtMs: Date.now() }),
+      (error: unknown) => {
+        published.push({ source, key, target });
+        throw error;
+      },
+    );
+    send(source, key, sent);
+  };
   const once = (): void => {
-    const mq = message(pick(random, MQ_TRIGGERS).source);
-    send("mq", mq.key, queues.publish(mq.message, never));
-    const stream = message(pick(random, STREAM_TRIGGERS).topic);
-    send("stream", stream.key, topics.publish(stream.message, never));
+    publish("mq", queues, pick(random, MQ_TRIGGERS).source);
+    publish("stream", topics, pick(random, STREAM_TRIGGERS).topic);
     const id = `task_${ulid()}`;
     const request = { headers: {}, query: "", request_id: "req_chaos" };
     const task = { id, org: ORG, function: taskFunction(n), request, expiresInMs: 3_600_000 };
@@ -62,5 +78,5 @@ export async function runWorkload(
     await sleep(TICK_MS);
   }
   await Promise.all(open);
-  return accepted;
+  return { accepted, published };
 }
