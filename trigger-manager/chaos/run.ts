@@ -20,6 +20,9 @@ import { GRACE_MS, LEASE_MS } from "./settings.ts";
 import { startSurroundings } from "./surroundings.ts";
 import { runWorkload } from "./workload.ts";
 
+/** Until every lag is told, and is 0, once everything accepted has come to its end. */
+const REST_MS = 60_000;
+
 export interface RunOptions {
   readonly seed: number;
   /** How long events come in and faults happen; starting and draining are not part of it. */
@@ -122,7 +125,7 @@ export async function run(options: RunOptions): Promise<RunResult> {
   // The ledger is read after the last lag: what was done by then is in it.
   const rest = async (): Promise<void> => {
     await sleep(2 * LEASE_MS, undefined, { signal: options.signal });
-    readings = await lags.finish(options.drainMs, options.signal);
+    readings = await lags.finish(REST_MS, options.signal);
   };
   const patience = { withinMs: options.drainMs, rest, signal: options.signal };
   const seen = await drain(records, database.query, accepted, patience);
