@@ -1,14 +1,6 @@
 import { PlatformError } from "@hanzo-fn/contract";
 import { refused } from "./check-message.ts";
 
-/** The errors of Kafka's protocol that end the producer's session: another one may send. */
-const STALE_PRODUCER = new Set([
-  "OUT_OF_ORDER_SEQUENCE_NUMBER",
-  "UNKNOWN_PRODUCER_ID",
-  "INVALID_PRODUCER_EPOCH",
-  "PRODUCER_FENCED",
-  "INVALID_PRODUCER_ID_MAPPING",
-]);
 const TOO_LARGE = new Set(["MESSAGE_TOO_LARGE", "RECORD_LIST_TOO_LARGE"]);
 const NOT_ALLOWED = new Set(["TOPIC_AUTHORIZATION_FAILED", "CLUSTER_AUTHORIZATION_FAILED"]);
 
@@ -24,8 +16,6 @@ function find(error: unknown, ids: ReadonlySet<string>): Error | undefined {
   for (const part of parts(error)) if (ids.has(String(part.apiId))) return part;
   return undefined;
 }
-
-export const isStaleProducer = (error: unknown): boolean => find(error, STALE_PRODUCER) !== undefined;
 
 /** A final error, or one with a readable message where another attempt may help. */
 export function explain(error: unknown, topic: string): unknown {
@@ -104,7 +94,7 @@ function forbidden(error: Error, topic: string): PlatformError {
   return new PlatformError("unavailable", `our Kafka user may not write to ${topic}`, {
     component: "brokers",
     cause: error,
-    next: `Allow it to write to the topic ${topic} and to write idempotently.`,
+    next: `Allow it to write to the topic ${topic}.`,
   });
 }
 

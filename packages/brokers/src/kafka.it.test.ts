@@ -9,6 +9,7 @@ import {
 } from "@hanzo-fn/testkit";
 import { Admin, Consumer } from "@platformatic/kafka";
 import { randomBytes } from "node:crypto";
+import { setTimeout as sleep } from "node:timers/promises";
 import { afterAll, beforeAll, beforeEach, expect, test } from "vitest";
 import { exercisePublisher, type Kept } from "./conformance.ts";
 import { createKafkaPublisher, type KafkaPublisherSettings } from "./index.ts";
@@ -112,6 +113,36 @@ test("a publisher to Kafka: messages of one key lie in one partition, in their o
     expect(numbers).toHaveLength(3);
   }
   expect(new Set(kept.map((one) => one.partition)).size).toBeGreaterThan(1);
+});
+
+test("a publisher to Kafka: each message that is acknowledged has its own place in the log, also where others fail meanwhile", async () => {
+  const topic = `t_${randomBytes(6).toString("hex")}`;
+  const admin = new Admin(client());
+  const configs = [{ name: "max.message.bytes", value: "2000" }];
+  await admin.createTopics({ topics: [topic], partitions: 1, replicas: 1, configs });
+  await admin.close();
+  // The client asks for the partition's leader before every message, so that messages are under way when one fails.
+  const publisher = open({ metadataMaxAgeMs: 1 });
+  const publish = (id: string, bytes: number): Promise<string> =>
+    publisher
+      .publish({ target: topic, id, headers: {}, body: Buffer.alloc(bytes) }, patient)
+      .then(({ place }) => place ?? "");
+  const places: string[] = [];
+  for (let round = 0; round < 30; round++) {
+    const refused = expect(publish(`large-${round}`, 100_000)).rejects.toMatchObject({
+      code: "payload_too_large",
+    });
+    const small: Promise<string>[] = [];
+    for (let i = 0; i < 20; i++) {
+      await sleep(1);
+      small.push(publish(`${round}-${i}`, 10));
+    }
+    await refused;
+    places.push(...(await Promise.all(small)));
+  }
+  await publisher.close();
+  expect(places).toHaveLength(600);
+  expect(new Set(places).size).toBe(600);
 });
 
 test("a publisher to Kafka: a topic that is made after a refusal is found", async () => {

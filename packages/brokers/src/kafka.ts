@@ -2,7 +2,7 @@ import type { Clock } from "@hanzo-fn/lifecycle";
 import type { Producer } from "@platformatic/kafka";
 import { checkKafkaMessage } from "./check-message.ts";
 import { createInFlight } from "./in-flight.ts";
-import { explain, isStaleProducer } from "./kafka-errors.ts";
+import { explain } from "./kafka-errors.ts";
 import type { Message, Published, Publisher } from "./publisher.ts";
 import { untilKept } from "./until-kept.ts";
 
@@ -32,6 +32,8 @@ export interface KafkaSettings {
 export interface KafkaPublisherSettings extends KafkaSettings {
   /** How long a message may take in all, in milliseconds; 10 s where not given. */
   readonly timeoutMs?: number | undefined;
+  /** How long it is remembered who leads a partition; the client's five minutes where not given. */
+  readonly metadataMaxAgeMs?: number | undefined;
 }
 
 type Sender = Producer<Buffer, Buffer, Buffer, Buffer>;
@@ -43,8 +45,8 @@ const REQUEST_MS = 5000;
 const RETRIES = { retries: 3, retryDelay: 100 };
 
 /**
- * Publishes to Kafka: acknowledged by all replicas in sync, by an idempotent producer, never to a topic that is not
- * there. The client is loaded and the connection made at the first message.
+ * Publishes to Kafka: acknowledged by all replicas in sync, never to a topic that is not there; a message whose answer was
+ * lost may be kept twice. The client is loaded and the connection made at the first message.
  */
 export function createKafkaPublisher(
   deps: { readonly clock: Clock },
@@ -54,16 +56,11 @@ export function createKafkaPublisher(
   const inFlight = createInFlight(broker);
   let opening: Promise<Sender> | undefined;
 
-  const retire = async (stale: Promise<Sender>): Promise<void> => {
-    if (opening === stale) opening = undefined;
-    await (await stale).close();
-  };
   const attempt = async (message: Message): Promise<Published> => {
-    const mine = (opening ??= openProducer(settings));
+    opening ??= openProducer(settings);
     try {
-      return await send(await mine, message);
+      return await send(await opening, message);
     } catch (error) {
-      if (isStaleProducer(error)) retire(mine).catch(() => {});
       throw explain(error, message.target);
     }
   };
@@ -82,7 +79,9 @@ export function createKafkaPublisher(
     publish: (message, signal) => inFlight.run(async () => publish(message, signal)),
     close: () =>
       inFlight.close(async () => {
-        if (opening) await retire(opening).catch(() => {});
+        const open = opening;
+        opening = undefined;
+        await (await open)?.close().catch(() => {});
       }),
   };
 }
@@ -103,9 +102,17 @@ export function kafkaClientOptions(settings: KafkaSettings) {
   };
 }
 
-async function openProducer(settings: KafkaSettings): Promise<Sender> {
+/**
+ * Not an idempotent producer: that of @platformatic/kafka 2.12.1 starts its sequences anew when one message fails, while
+ * others are sent under its old id. The broker takes those for messages that it has, and acknowledges them: 12 of 2,398
+ * were lost so, with failures and concurrent messages (the test of it is in `kafka.it.test.ts`).
+ */
+async function openProducer({ metadataMaxAgeMs, ...settings }: KafkaPublisherSettings): Promise<Sender> {
   const { Producer } = await import("@platformatic/kafka");
-  return new Producer<Buffer, Buffer, Buffer, Buffer>({ ...kafkaClientOptions(settings), idempotent: true });
+  const options = { ...kafkaClientOptions(settings), idempotent: false };
+  return new Producer<Buffer, Buffer, Buffer, Buffer>(
+    metadataMaxAgeMs === undefined ? options : { ...options, metadataMaxAge: metadataMaxAgeMs },
+  );
 }
 
 function definedOnly(tls: NonNullable<KafkaSettings["tls"]>): Record<string, string> {
