@@ -23,7 +23,7 @@ describe.concurrent("beside each other", () => {
     await deployFunction(platform, {
       name: "ticker",
       runtime: "python",
-      manifest: 'resources:\n  cpu: "50m"\n  timeout: 2s\n  concurrency: 10\nscaling:\n  max_instances: 1\n',
+      manifest: 'resources:\n  cpu: "50m"\n  timeout: 8s\n  concurrency: 10\nscaling:\n  max_instances: 1\n',
       code:
         "import asyncio\n\nasync def handle(ctx):\n    while ctx.data.get('tick'):\n        await ctx.kv.incr('ticks')\n" +
         "        await asyncio.sleep(0.05)\n    return int(await ctx.kv.get('ticks') or 0)\n",
@@ -43,7 +43,7 @@ describe.concurrent("beside each other", () => {
       return same;
     };
     await hasStopped();
-    await waitFor("two counts alike", hasStopped, { timeoutMs: 10_000, everyMs: 500 });
+    await waitFor("two counts alike", hasStopped, { timeoutMs: 60_000, everyMs: 500 });
   });
 
   test("a process that is stuck in a loop is ended and started anew, and the function answers again", async () => {
@@ -51,7 +51,7 @@ describe.concurrent("beside each other", () => {
       name: "busy",
       runtime: "typescript",
       manifest:
-        'resources:\n  cpu: "50m"\n  timeout: 1s\n  concurrency: 4\nscaling:\n  target_concurrency: 4\n  max_instances: 1\n',
+        'resources:\n  cpu: "50m"\n  timeout: 4s\n  concurrency: 4\nscaling:\n  target_concurrency: 4\n  max_instances: 1\n',
       code:
         "export const handle = async (ctx) => {\n  if (ctx.data.spin) for (;;) {}\n" +
         "  await new Promise((resolve) => setTimeout(resolve, ctx.data.ms ?? 0));\n  return 'good';\n};\n",
@@ -74,7 +74,7 @@ describe.concurrent("beside each other", () => {
     expect(expectError(answer, 502, "instance_exited").msg).toContain("code 7");
     // Kubernetes starts it again, later each time; while it waits `describe` says why.
     const isLooping = async (): Promise<string | false> => {
-      await callFunction(platform, "crasher", {}, AbortSignal.timeout(60_000)).catch(() => {});
+      await callFunction(platform, "crasher", {}, AbortSignal.timeout(5000)).catch(() => {});
       const described = await platform.ok(["describe", "crasher"]);
       return described.includes("crash_loop") && described;
     };
