@@ -125,6 +125,32 @@ test("saves without end do not keep a call waiting for ever: in the end one stat
   expect(named(await waiting)).toBe("some");
 });
 
+test("code that failed half written while saves go on without end is no failure either, but for one that goes on as well", async () => {
+  const t = setup();
+  t.code.refresh();
+  const waiting = t.code.instances.acquire("any", never);
+  let i = 0;
+  /** The first build that no save ends. */
+  const patient = async (): Promise<(typeof t.builds)[number]> => {
+    for (;;) {
+      const build = await t.build(i++);
+      t.pass(400);
+      t.save();
+      if (!build.signal.aborted) return build;
+    }
+  };
+  const failure = new PlatformError("load_failed", "the file is empty");
+  for (let fails = 0; fails < 3; fails++) (await patient()).done(failure);
+  (await patient()).done(instance("whole").made);
+  expect(named(await waiting)).toBe("whole");
+
+  t.save();
+  const again = t.code.instances.acquire("any", never);
+  for (let fails = 0; fails < 4; fails++) (await patient()).done(failure);
+  await expect(again).rejects.toMatchObject({ code: "load_failed" });
+  expect(t.told.map((line) => line.split(" ")[0])).toEqual(["ready", "failed"]);
+});
+
 test("a failure is told once and given to every call, until the next save; the code before it is retired", async () => {
   const t = setup();
   t.code.refresh();

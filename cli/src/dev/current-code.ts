@@ -34,6 +34,8 @@ interface Waiter {
 const PATIENCE_MS = 2500;
 /** How often code that ends as soon as it has loaded is started again for one call. */
 const TRIES = 3;
+/** How often in a row a failure is not believed, because a save came while it was made. */
+const DOUBTS = 3;
 const STOP_GRACE_MS = 2000;
 const STALE = Symbol("a newer save");
 
@@ -61,6 +63,7 @@ export function createCurrentCode(deps: {
   let attempt: { readonly version: number; readonly stop: AbortController } | undefined;
   let pendingSinceMs: number | undefined;
   let working: Promise<void> | undefined;
+  let doubted = 0;
 
   /** What a call that needs `version` gets now; undefined where it has to wait. */
   const outcomeFor = (version: number): Outcome | undefined => {
@@ -75,6 +78,7 @@ export function createCurrentCode(deps: {
     (waiters.size > 0 && outcomeFor(0) === undefined);
   const settle = (version: number, outcome: Outcome): void => {
     const before = current?.outcome;
+    doubted = 0;
     current = { version, outcome };
     if (before?.kind === "ready") before.instance.retire();
     const ms = clock.monotonic() - (pendingSinceMs ?? clock.monotonic());
@@ -94,9 +98,11 @@ export function createCurrentCode(deps: {
       settle(version, { kind: "ready", instance });
     } catch (error) {
       if (closing.signal.aborted) throw error;
-      // What was read while it was half written is whole by now: a newer save.
-      watch.look();
-      if (!stop.signal.aborted) settle(version, { kind: "failed", error: asPlatformError(error) });
+      // What was read while it was half written is whole by now: a newer save, also where saves go on for so long that
+      // none ends the work on one before it.
+      const isNewest = watch.look() === version;
+      if (stop.signal.aborted || (!isNewest && ++doubted <= DOUBTS)) return;
+      settle(version, { kind: "failed", error: asPlatformError(error) });
     } finally {
       attempt = undefined;
     }
