@@ -231,7 +231,7 @@ export function exerciseMqSource(name: string, setup: SetupMq): void {
     });
 
     test("that is held keeps its failed attempts beyond the replica that holds it", async () => {
-      await using t = await MqBench.open(setup);
+      await using t = await MqBench.open(setup, "workqueue", SHORT_ACK_WAIT_MS);
       const bound = await t.bind();
       const hands = t.open(bound);
       await t.publish("mq.orders.created", '"a"');
@@ -330,7 +330,7 @@ export function exerciseMqSource(name: string, setup: SetupMq): void {
 
   describe(`strict order of ${name}`, () => {
     test("has one event out at a time, over replicas and their deaths", async () => {
-      await using t = await MqBench.open(setup);
+      await using t = await MqBench.open(setup, "workqueue", SHORT_ACK_WAIT_MS);
       const bound = await t.bind({ ordering: "strict" });
       const one = t.open(bound);
       const other = t.openElsewhere(bound);
@@ -353,7 +353,7 @@ export function exerciseMqSource(name: string, setup: SetupMq): void {
     });
 
     test("of each subject outlives the replica that had it in hand, dead or stopped", async () => {
-      await using t = await MqBench.open(setup);
+      await using t = await MqBench.open(setup, "workqueue", SHORT_ACK_WAIT_MS);
       const bound = await t.bind({ source: "mq.orders.*", ordering: "subject" });
       const publish = async (from: number, to: number): Promise<void> => {
         for (let i = from; i < to; i++)

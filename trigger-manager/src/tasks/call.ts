@@ -69,6 +69,9 @@ function requestOf(event: TaskEvent, blobs: Blobs): TaskInvokeRequest {
   };
 }
 
+/** How the server of a runtime says that an error is its own (runtimes/contract.md, section 3). */
+const FUNCTION_ERROR = "x-function-error";
+
 /** To its end, whatever is kept of it: an answer that breaks off is no success. */
 async function peek(body: AsyncIterable<Buffer>): Promise<Buffer> {
   const chunks: Buffer[] = [];
@@ -80,7 +83,7 @@ async function peek(body: AsyncIterable<Buffer>): Promise<Buffer> {
   return Buffer.concat(chunks);
 }
 
-/** What the platform says in its error body. */
+/** What the platform, or the server of a runtime, says in its error body. */
 function platformError(body: Buffer, status: number): AttemptEnd["error"] {
   const { error, msg } = JSON.parse(body.toString("utf8")) as { error?: string; msg?: string };
   const code = error !== undefined && isErrorCode(error) ? error : `http_${status}`;
@@ -107,11 +110,14 @@ export function createTaskCalls(
     signal: AbortSignal,
   ): Promise<CallResult> => {
     const { status, headers } = response;
-    const notDelivered = headers.find(([name]) => name === HEADERS.notDelivered)?.[1];
+    const header = (wanted: string): string | undefined => headers.find(([name]) => name === wanted)?.[1];
+    const notDelivered = header(HEADERS.notDelivered);
+    // Whether the proxy or the instance's own server notices first that the time is up is a matter of milliseconds.
+    const timedOut = status === 504 && header(FUNCTION_ERROR) === "timeout";
     const answered = (body: Buffer): CallResult => {
       return { kind: "answered", answer: { status, headers, notDelivered, body, truncated: false } };
     };
-    if (response.platform || notDelivered !== undefined) {
+    if (response.platform || notDelivered !== undefined || timedOut) {
       const body = await peek(response.body);
       event.end = { response: undefined, error: platformError(body, status) };
       return answered(body);

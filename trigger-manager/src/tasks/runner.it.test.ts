@@ -29,7 +29,7 @@ describe("a task", () => {
         trigger: { type: "async", source: "/v1/functions/f/invoke-async", id, attempt: 1 },
       },
     ]);
-    expect(one.ended).toEqual([{ id, state: "succeeded" }]);
+    await expect.poll(() => one.ended).toEqual([{ id, state: "succeeded" }]);
   });
 
   test("of large bodies keeps them as blobs, and the sweep deletes them with it", async () => {
@@ -98,6 +98,18 @@ describe("what fails", () => {
     expect(await one.end(await one.submit())).toMatchObject({
       ...{ state: "timeout", attempt: 3, response: null },
       error: { code: "timeout", message: "no answer within 2000 ms" },
+    });
+  });
+
+  test("because its time was up, as the server of its own instance says, ends as timeout as well", async () => {
+    await using t = await testTasks();
+    const body = JSON.stringify({ error: "timeout", msg: "the handler did not finish within 2000 ms" });
+    const answer = { status: 504, body, headers: { "x-function-error": "timeout" } };
+    const one = await t.replica(() => answer, { attempts: 1 });
+    await one.runner.start(NEVER);
+    expect(await one.end(await one.submit())).toMatchObject({
+      ...{ state: "timeout", response: null },
+      error: { code: "timeout", message: "the handler did not finish within 2000 ms" },
     });
   });
 

@@ -15,7 +15,12 @@ export const NEVER: AbortSignal = new AbortController().signal;
 
 /** What a function answers: a status with a body, a refusal of the platform, or nothing for as long as it is not cut. */
 export type Reply =
-  | { readonly status: number; readonly body?: string | Buffer; readonly platform?: boolean }
+  | {
+      readonly status: number;
+      readonly body?: string | Buffer;
+      readonly headers?: Readonly<Record<string, string>>;
+      readonly platform?: boolean;
+    }
   | { readonly refused: string }
   | "hangs";
 
@@ -36,8 +41,9 @@ export function answerOf(reply: Exclude<Reply, "hangs">): TaskInvokeResponse {
       platform: true,
     };
   }
-  const { status, body = "", platform = false } = reply;
-  return { status, headers: [["content-type", "text/plain"]], body: chunksOf(body), platform };
+  const { status, body = "", headers = {}, platform = false } = reply;
+  const all = Object.entries({ "content-type": "text/plain", ...headers });
+  return { status, headers: all, body: chunksOf(body), platform };
 }
 
 export function testLog(): Logger & ReturnType<typeof recordingLog> {
