@@ -151,7 +151,7 @@ describe("the invariants of a run", () => {
 
   it("fail where a lag was told that was not true, and where none ever was", () => {
     const published = [{ source: "mq", key: "1", target: "mq.q", ackedAtMs: 500 }] as const;
-    const reading = { source: "mq", target: "mq.q", fromMs: 1000, toMs: 1005, positions: [] } as const;
+    const reading = { source: "mq", target: "mq.q", fromMs: 2000, toMs: 2005, positions: [] } as const;
     const executions = [ran("1", { endedAtMs: 3000 })];
     const rest = { ...reading, fromMs: 9000, toMs: 9005, items: 0 };
     const of = (items?: number) => ({ published, executions, readings: [{ ...reading, items }, rest] });

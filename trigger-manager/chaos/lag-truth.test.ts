@@ -20,7 +20,7 @@ const ran = (n: number, more: Partial<Execution> = {}): Execution => ({
   event: `mq:S:${n}`,
   key: `${n}`,
   by: "0.1",
-  beganAtMs: 1000,
+  beganAtMs: 2000,
   endedAtMs: 3000,
   outcome: "ok",
   ...more,
@@ -30,7 +30,7 @@ const sent = (n: number, more: Partial<Publication> = {}): Publication => ({
   ...more,
 });
 const told = (items: number | undefined, more: Partial<LagReading> = {}): LagReading => ({
-  ...{ source: "mq", target: "mq.q", fromMs: 1000, toMs: 1010, items, positions: [] },
+  ...{ source: "mq", target: "mq.q", fromMs: 2000, toMs: 2010, items, positions: [] },
   ...more,
 });
 /** At the end of the run. */
@@ -51,17 +51,17 @@ describe("a lag that is told", () => {
 
   it("is not true where it is less", () => {
     expect(wrongOf({ published, executions, readings: [told(1), rest] })).toEqual([
-      "a lag of 1 was told of mq.q at 00:00:01.000, and 2 waited (1 first)",
+      "a lag of 1 was told of mq.q at 00:00:02.000, and 2 waited (1 first)",
     ]);
   });
 
   it("need not have what was done while it was read, or before, or was given up", () => {
     const readings = [told(0, { toMs: 3000 }), rest];
     expect(wrongOf({ published, executions, readings })).toEqual([]);
-    const parked = [{ source: "mq", event: "mq:S:2", key: "2", isPoison: true, atMs: 1005 }] as const;
+    const parked = [{ source: "mq", event: "mq:S:2", key: "2", isPoison: true, atMs: 2005 }] as const;
     const failed = [ran(1), ran(2, { outcome: "failed" })];
     expect(wrongOf({ published, executions: failed, parked, readings: [told(1), rest] })).toEqual([]);
-    const late = [{ ...parked[0], atMs: 1011 }];
+    const late = [{ ...parked[0], atMs: 2011 }];
     expect(wrongOf({ published, executions: failed, parked: late, readings: [told(1), rest] })).toHaveLength(
       1,
     );
@@ -74,7 +74,7 @@ describe("a lag that is told", () => {
 
   it("need not have what the broker had not acknowledged before, or only just, or never", () => {
     const ofLate = (ackedAtMs?: number) => [sent(1, { ackedAtMs })];
-    for (const ackedAtMs of [1000, 900, undefined])
+    for (const ackedAtMs of [2000, 1100, undefined])
       expect(wrongOf({ published: ofLate(ackedAtMs), executions, readings: [told(0), rest] })).toEqual([]);
   });
 
@@ -119,17 +119,17 @@ describe("what a broker has as done", () => {
     return [told(9, { source, target, positions: [position] }), { ...rest, source, target }];
   };
   const published = [sent(1), sent(2), sent(3, { target: "mq.other" })];
-  const executions = [ran(1, { endedAtMs: 1010 }), ran(2), ran(3)];
+  const executions = [ran(1, { endedAtMs: 2010 }), ran(2), ran(3)];
 
   it("is done", () => {
     expect(wrongOf({ published, executions, readings: at("mq", 2) })).toEqual([]);
     expect(wrongOf({ published, executions, readings: at("mq", 3) })).toEqual([
-      "the broker had mq:S:2 of mq.q as done at 00:00:01.010, and it was not",
+      "the broker had mq:S:2 of mq.q as done at 00:00:02.010, and it was not",
     ]);
   });
 
   it("has nothing of another queue's", () => {
-    const other = [ran(1, { endedAtMs: 1010 }), ran(2, { endedAtMs: 1010 }), ran(3)];
+    const other = [ran(1, { endedAtMs: 2010 }), ran(2, { endedAtMs: 1010 }), ran(3)];
     expect(wrongOf({ published, executions: other, readings: at("mq", 4) })).toEqual([]);
   });
 
