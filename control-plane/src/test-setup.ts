@@ -2,19 +2,12 @@ import { hash } from "node:crypto";
 import { mkdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { openDiskBlobs } from "@hanzo-fn/blobs";
-import {
-  type Authenticator,
-  parseManifest,
-  PlatformError,
-  PERMISSIONS,
-  type Permission,
-  toCanonicalJson,
-} from "@hanzo-fn/contract";
+import { parseManifest, PlatformError, toCanonicalJson } from "@hanzo-fn/contract";
 import { type Deployer, type DesiredFunction, revisionRef, type RevisionStatus } from "@hanzo-fn/engine";
 import { type Clock, systemClock } from "@hanzo-fn/lifecycle";
 import { type JsonObject, openStore, type Store } from "@hanzo-fn/store";
 import type { Logger } from "@hanzo-fn/telemetry";
-import { createTestDatabase, recordingLog, tempDir } from "@hanzo-fn/testkit";
+import { createTestDatabase, namedAuthenticator, recordingLog, tempDir } from "@hanzo-fn/testkit";
 import { createApp } from "./app.ts";
 import type { Control } from "./control.ts";
 import {
@@ -200,26 +193,9 @@ export async function request(
   };
 }
 
-/** `Bearer <org>` may do everything there, `Bearer <org>/<permission>` that alone. */
-const AUTHENTICATOR: Authenticator = {
-  cached: () => undefined,
-  authenticate({ authorization }) {
-    if (authorization === undefined) return Promise.resolve(undefined);
-    const [org = "", permission] = authorization.replace("Bearer ", "").split("/");
-    return Promise.resolve({
-      kind: "user",
-      org,
-      subject: "ann",
-      limitKey: "",
-      permissions: new Set<Permission>(permission === undefined ? PERMISSIONS : [permission as Permission]),
-      expiresAtMs: Number.POSITIVE_INFINITY,
-    });
-  },
-};
-
 /** Its API on a port of its own. */
 export async function startApi({ control, log }: TestControl) {
-  const app = createApp({ authenticator: AUTHENTICATOR, handlers: createHandlers(control), log });
+  const app = createApp({ authenticator: namedAuthenticator, handlers: createHandlers(control), log });
   const server = controlPlaneServer(app, { host: "127.0.0.1", port: 0, maxHeadBytes: 8192 });
   await server.start(new AbortController().signal);
   return {

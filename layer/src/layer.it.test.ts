@@ -1,30 +1,13 @@
 import { gzipSync } from "node:zlib";
-import { type Authenticator, type Permission, PERMISSIONS, PlatformError } from "@hanzo-fn/contract";
+import { PlatformError } from "@hanzo-fn/contract";
 import { LAYER_OPERATIONS } from "@hanzo-fn/contract/layer";
 import { systemClock } from "@hanzo-fn/lifecycle";
 import { openStore } from "@hanzo-fn/store";
 import { silentLogger as log } from "@hanzo-fn/telemetry";
-import { createTestDatabase } from "@hanzo-fn/testkit";
+import { createTestDatabase, namedAuthenticator } from "@hanzo-fn/testkit";
 import { createEmbeddedVectors, type VectorStore } from "@hanzo-fn/vectors";
 import { describe, expect, test } from "vitest";
 import { createLayer } from "./layer.ts";
-
-/** `Bearer <org>` may do everything there, `Bearer <org>/<permission>` that alone. */
-const authenticator: Authenticator = {
-  cached: () => undefined,
-  authenticate({ authorization }) {
-    if (authorization === undefined) return Promise.resolve(undefined);
-    const [org = "", permission] = authorization.replace("Bearer ", "").split("/");
-    return Promise.resolve({
-      kind: "user",
-      org,
-      subject: "ann",
-      limitKey: "",
-      permissions: new Set<Permission>(permission === undefined ? PERMISSIONS : [permission as Permission]),
-      expiresAtMs: Number.POSITIVE_INFINITY,
-    });
-  },
-};
 
 interface Answer {
   readonly status: number;
@@ -37,7 +20,7 @@ async function layer(options: { readonly openTo?: string; readonly vectors?: Par
   const vectors = { ...createEmbeddedVectors({ store }, { maxCacheBytes: 1_000_000 }), ...options.vectors };
   const { openTo } = options;
   const server = createLayer(
-    { authenticator, vectors, log },
+    { authenticator: namedAuthenticator, vectors, log },
     { host: "127.0.0.1", port: 0, maxHeadBytes: 8192, maxBodyBytes: 100_000, openTo },
   );
   await server.start(new AbortController().signal);

@@ -2,18 +2,9 @@ import { describe, expect, it } from "vitest";
 import type { Execution, FaultRecord } from "./evidence.ts";
 import { type Evidence, judge, type SourceReport } from "./invariants.ts";
 import { IN_FLIGHT, type SourceName } from "./settings.ts";
+import { NO_EVIDENCE } from "./test-evidence.ts";
 
-const NONE: Evidence = {
-  executions: [],
-  revoked: [],
-  faults: [],
-  accepted: { cron: new Set(), mq: new Set(), stream: new Set(), tasks: new Set() },
-  parked: [],
-  wrongRecords: [],
-  published: [],
-  readings: [],
-  forMs: 10_000,
-};
+const NONE = NO_EVIDENCE;
 
 const ran = (key: string, more: Partial<Execution> = {}): Execution => {
   const source = more.source ?? "mq";

@@ -2,18 +2,9 @@ import { describe, expect, it } from "vitest";
 import type { Execution, LagReading, Publication } from "./evidence.ts";
 import type { Evidence } from "./invariants.ts";
 import { judgeReadings } from "./lag-truth.ts";
+import { NO_EVIDENCE } from "./test-evidence.ts";
 
-const NONE: Evidence = {
-  executions: [],
-  revoked: [],
-  faults: [],
-  accepted: { cron: new Set(), mq: new Set(), stream: new Set(), tasks: new Set() },
-  parked: [],
-  wrongRecords: [],
-  published: [],
-  readings: [],
-  forMs: 120_000,
-};
+const NONE: Evidence = { ...NO_EVIDENCE, forMs: 120_000 };
 
 const ran = (n: number, more: Partial<Execution> = {}): Execution => ({
   source: "mq",

@@ -3,6 +3,7 @@ export { createFakeClock, type FakeClock, settle } from "./fake-clock.ts";
 export { freePort } from "./free-port.ts";
 export { type OwnDatabase, startOwnDatabase } from "./own-database.ts";
 export { recordingLog, type RecordedLine } from "./recording-log.ts";
+export { namedAuthenticator } from "./named-authenticator.ts";
 export { seeded, seededBelow } from "./seeded.ts";
 export { makeCertificate, needsCertificate, type Certificate } from "./servers/certificate.ts";
 export { startCutProxy, type CutProxy } from "./servers/cut-proxy.ts";
