@@ -1,6 +1,13 @@
 import type { IncomingMessage } from "node:http";
-import { type Context, Hono } from "hono";
-import { authorise, credentialsOf, requestIdOf } from "@hanzo-fn/api-server";
+import { Hono } from "hono";
+import {
+  authorise,
+  credentialsOf,
+  readBody,
+  refusalResponse,
+  requestIdOf,
+  routeOf,
+} from "@hanzo-fn/api-server";
 import {
   type Authenticator,
   type Identity,
@@ -53,12 +60,7 @@ export function jsonResponse(body: unknown, status = 200): Response {
 
 export function errorResponse(error: unknown, requestId: string): Response {
   const body = toErrorBody(error, requestId, COMPONENT);
-  const headers: Record<string, string> = { "content-type": "application/json", "x-request-id": requestId };
-  if (body.code === 401) headers["www-authenticate"] = 'Bearer realm="hanzo-fn"';
-  if (error instanceof PlatformError && error.retryAfterSeconds !== undefined) {
-    headers["retry-after"] = String(error.retryAfterSeconds);
-  }
-  return new Response(JSON.stringify(body), { status: body.code, headers });
+  return refusalResponse(error, { status: body.code, body, requestId });
 }
 
 /** Every problem of a value at once, as `bad_request`. */
@@ -81,25 +83,16 @@ function queryOf(url: URL): Record<string, string> {
   return Object.fromEntries(url.searchParams);
 }
 
-function requireJsonSize(bytes: number): void {
-  if (bytes <= MAX_JSON_BYTES) return;
-  throw new PlatformError("payload_too_large", `a JSON body may have ${MAX_JSON_BYTES} bytes`, {
+function tooLarge(): PlatformError {
+  return new PlatformError("payload_too_large", `a JSON body may have ${MAX_JSON_BYTES} bytes`, {
     component: COMPONENT,
   });
 }
 
-async function readJson(context: Context<Env>): Promise<unknown> {
-  requireJsonSize(Number(context.req.header("content-length") ?? "0"));
-  const chunks: Buffer[] = [];
-  let size = 0;
-  // To destroy the request would destroy its connection, and the refusal with it.
-  for await (const chunk of context.env.incoming.iterator({ destroyOnReturn: false })) {
-    size += (chunk as Buffer).length;
-    requireJsonSize(size);
-    chunks.push(chunk as Buffer);
-  }
+async function readJson(incoming: IncomingMessage): Promise<unknown> {
+  const bytes = await readBody(incoming, MAX_JSON_BYTES, tooLarge);
   try {
-    return JSON.parse(Buffer.concat(chunks).toString("utf8")) as unknown;
+    return JSON.parse(bytes.toString("utf8")) as unknown;
   } catch (cause) {
     throw new PlatformError("bad_request", "the body is not JSON", { component: COMPONENT, cause });
   }
@@ -112,10 +105,9 @@ function needsPermission(operation: Operation): operation is Guarded {
   return operation.permission !== "public" && operation.permission !== "signature";
 }
 
-/** The path of an operation as the router writes it. */
-function routeOf({ path, rest }: Operation): string {
-  const route = path.replaceAll(/\{(\w+)\}/g, ":$1");
-  return rest === true ? `${route}{.+}` : route;
+/** The last parameter may take the rest of the path. */
+function routeOfOperation({ path, rest }: Operation): string {
+  return rest === true ? `${routeOf(path)}{.+}` : routeOf(path);
 }
 
 function patternOf({ path, rest }: Operation): RegExp {
@@ -141,7 +133,7 @@ export function createApp({ authenticator, handlers, log }: AppDependencies): Ho
     return errorResponse(error, requestId);
   };
   for (const operation of OPERATIONS as readonly Operation[]) {
-    app.on(operation.method, routeOf(operation), async (context) => {
+    app.on(operation.method, routeOfOperation(operation), async (context) => {
       const requestId = requestIdOf(context.req.header("x-request-id"));
       const url = new URL(context.req.url);
       try {
@@ -160,7 +152,7 @@ export function createApp({ authenticator, handlers, log }: AppDependencies): Ho
           query: parseWith(operation.query, queryOf(url), "the query"),
           body:
             operation.request?.kind === "json"
-              ? parseWith(operation.request.schema, await readJson(context), "the body")
+              ? parseWith(operation.request.schema, await readJson(context.env.incoming), "the body")
               : undefined,
           requestId,
           incoming: context.env.incoming,

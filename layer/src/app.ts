@@ -1,6 +1,6 @@
 import type { IncomingMessage } from "node:http";
-import { authorise, credentialsOf, requestIdOf } from "@hanzo-fn/api-server";
-import { type Authenticator, type Identity, PlatformError } from "@hanzo-fn/contract";
+import { authorise, credentialsOf, refusalResponse, requestIdOf, routeOf } from "@hanzo-fn/api-server";
+import { type Authenticator, PlatformError } from "@hanzo-fn/contract";
 import { LAYER_OPERATIONS, type LayerOperation, type LayerOperationId } from "@hanzo-fn/contract/layer";
 import type { Logger } from "@hanzo-fn/telemetry";
 import { Hono } from "hono";
@@ -44,28 +44,23 @@ export function createLayerApp({ authenticator, openTo, handlers, log }: LayerAp
     if (!(error instanceof PlatformError) || error.fault === "platform")
       log.error("request failed", { error, request_id: requestId, "http.path": path });
     const { status, body } = layerRefusal(error, requestId);
-    const headers = new Headers({ "content-type": "application/json", "x-request-id": requestId });
-    if (status === 401) headers.set("www-authenticate", 'Bearer realm="hanzo-fn"');
-    if (error instanceof PlatformError && error.retryAfterSeconds !== undefined)
-      headers.set("retry-after", String(error.retryAfterSeconds));
-    return new Response(JSON.stringify(body), { status, headers });
+    return refusalResponse(error, { status, body, requestId });
   };
   const orgOf = async (
     { permission }: LayerOperation,
     header: (name: string) => string | undefined,
-  ): Promise<Pick<Identity, "org">> => {
-    if (permission === "public") return { org: "" };
+  ): Promise<string> => {
+    if (permission === "public") return "";
     const credentials = credentialsOf(header);
-    if (openTo !== undefined && !hasCredentials(credentials)) return { org: openTo };
-    return authorise(authenticator, credentials, permission, COMPONENT);
+    if (openTo !== undefined && !hasCredentials(credentials)) return openTo;
+    return (await authorise(authenticator, credentials, permission, COMPONENT)).org;
   };
   for (const operation of LAYER_OPERATIONS as readonly LayerOperation[]) {
-    const route = operation.path.replaceAll(/\{(\w+)\}/g, ":$1");
-    app.on(operation.method, route, async (context) => {
+    app.on(operation.method, routeOf(operation.path), async (context) => {
       const requestId = requestIdOf(context.req.header("x-request-id"));
       const url = new URL(context.req.url);
       try {
-        const { org } = await orgOf(operation, (name) => context.req.header(name));
+        const org = await orgOf(operation, (name) => context.req.header(name));
         const answer = await handlers[operation.id as LayerOperationId]({
           org,
           params: context.req.param() as Record<string, string>,

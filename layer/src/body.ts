@@ -1,6 +1,7 @@
 import type { IncomingMessage } from "node:http";
 import { promisify } from "node:util";
 import { gunzip } from "node:zlib";
+import { readBody } from "@hanzo-fn/api-server";
 import { PlatformError } from "@hanzo-fn/contract";
 
 const unzip = promisify(gunzip);
@@ -12,22 +13,9 @@ function tooLarge(maxBytes: number): PlatformError {
   });
 }
 
-async function bytesOf(incoming: IncomingMessage, maxBytes: number): Promise<Buffer> {
-  if (Number(incoming.headers["content-length"] ?? 0) > maxBytes) throw tooLarge(maxBytes);
-  const chunks: Buffer[] = [];
-  let size = 0;
-  // To destroy the request would destroy its connection, and the refusal with it.
-  for await (const chunk of incoming.iterator({ destroyOnReturn: false })) {
-    size += (chunk as Buffer).length;
-    if (size > maxBytes) throw tooLarge(maxBytes);
-    chunks.push(chunk as Buffer);
-  }
-  return Buffer.concat(chunks);
-}
-
 /** The JSON of a request, also where it is compressed by gzip; `maxBytes` holds of both forms. */
 export async function readJson(incoming: IncomingMessage, maxBytes: number): Promise<unknown> {
-  const sent = await bytesOf(incoming, maxBytes);
+  const sent = await readBody(incoming, maxBytes, () => tooLarge(maxBytes));
   const encoding = incoming.headers["content-encoding"] ?? "identity";
   if (encoding !== "identity" && encoding !== "gzip") {
     throw new PlatformError("validation_error", `the encoding ${encoding} is not taken here; gzip is`, {
