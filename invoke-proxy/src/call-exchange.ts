@@ -1,4 +1,4 @@
-import { PlatformError } from "@hanzo-fn/contract";
+import { HEADERS, PlatformError } from "@hanzo-fn/contract";
 import type { Lease } from "@hanzo-fn/engine";
 import { functionLines, headerOf, platformLines } from "./answer-lines.ts";
 import { CallLife } from "./call-life.ts";
@@ -141,7 +141,7 @@ export abstract class CallExchange extends CallLife implements UpstreamHandler {
     this.answerStatus = head.status;
     const elapsedMs = clock.monotonic() - this.handedAtMs;
     this.durationMs = Math.max(0, Math.round(elapsedMs - (lease.waitedMs ?? 0)));
-    this.functionError = headerOf(head, "x-function-error");
+    this.functionError = headerOf(head, HEADERS.functionError);
     // After 101 the caller's bytes are the other protocol's, and there is no end to wait for.
     if (head.upgrade !== undefined) this.requestEnded = false;
     const { framing } = head;

@@ -16,6 +16,8 @@ export const HEADERS = {
   coldStartMs: "x-function-cold-start-ms",
   /** Present on every answer for which no byte reached user code; the value is the error code. */
   notDelivered: "x-function-not-delivered",
+  /** Of an error answer of an instance's own server: its code. A function cannot set it. */
+  functionError: "x-function-error",
   /** Of `invoke-async`: where the end of the task is posted to. */
   callback: "x-function-callback",
   /** Of `invoke-async`: a duration after which no attempt starts. */

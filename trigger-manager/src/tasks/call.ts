@@ -69,9 +69,6 @@ function requestOf(event: TaskEvent, blobs: Blobs): TaskInvokeRequest {
   };
 }
 
-/** How the server of a runtime says that an error is its own (runtimes/contract.md, section 3). */
-const FUNCTION_ERROR = "x-function-error";
-
 /** To its end, whatever is kept of it: an answer that breaks off is no success. */
 async function peek(body: AsyncIterable<Buffer>): Promise<Buffer> {
   const chunks: Buffer[] = [];
@@ -113,7 +110,7 @@ export function createTaskCalls(
     const header = (wanted: string): string | undefined => headers.find(([name]) => name === wanted)?.[1];
     const notDelivered = header(HEADERS.notDelivered);
     // Whether the proxy or the instance's own server notices first that the time is up is a matter of milliseconds.
-    const timedOut = status === 504 && header(FUNCTION_ERROR) === "timeout";
+    const timedOut = status === 504 && header(HEADERS.functionError) === "timeout";
     const answered = (body: Buffer): CallResult => {
       return { kind: "answered", answer: { status, headers, notDelivered, body, truncated: false } };
     };
