@@ -1,5 +1,5 @@
 import { PlatformError } from "@hanzo-fn/contract";
-import { readQuery, readRowId, type RowId, readWrite } from "@hanzo-fn/contract/layer";
+import { isMap, readQuery, readRowId, type RowId, readWrite } from "@hanzo-fn/contract/layer";
 import type { NamespaceKey, NamespaceMetadata, StoredRow, VectorStore } from "@hanzo-fn/vectors";
 import type { LayerCall, LayerHandlers } from "../app.ts";
 import { readJson } from "../body.ts";
@@ -40,6 +40,10 @@ function refuse(message: string): PlatformError {
   return new PlatformError("validation_error", message, { component: "layer" });
 }
 
+function missing(what: string): PlatformError {
+  return new PlatformError("not_found", `there is no ${what}`, { component: "layer" });
+}
+
 function keyOf({ org, params }: LayerCall): NamespaceKey {
   const name = params["namespace"] ?? "";
   if (NAME.test(name)) return { org, name };
@@ -53,9 +57,6 @@ function pageSize(query: URLSearchParams): number {
   throw refuse(`page_size must be a whole number from 1 to ${MAX_PAGE}`);
 }
 
-const isMap = (value: unknown): value is Readonly<Record<string, unknown>> =>
-  typeof value === "object" && value !== null && !Array.isArray(value);
-
 function namesOf(value: unknown): readonly string[] | undefined {
   if (value === undefined || value === null) return undefined;
   if (Array.isArray(value) && value.every((one) => typeof one === "string")) return value;
@@ -68,7 +69,7 @@ export function namespaceHandlers({ vectors, maxBodyBytes }: NamespaceParts): Pi
     const key = keyOf(call);
     const metadata = await vectors.metadata(key, call.signal);
     if (metadata !== undefined) return metadata;
-    throw new PlatformError("not_found", `there is no namespace ${key.name}`, { component: "layer" });
+    throw missing(`namespace ${key.name}`);
   };
   const list = (call: LayerCall): ReturnType<VectorStore["list"]> => {
     const { query } = call;
@@ -106,8 +107,9 @@ export function namespaceHandlers({ vectors, maxBodyBytes }: NamespaceParts): Pi
   };
   const documents = async (call: LayerCall, ids: readonly string[]): Promise<Map<string, StoredRow>> => {
     // Numbers come as text, in paths and from clients that know ids as text.
-    const { idType } = idsOf(await found(call));
-    const asKept = ids.map((id): RowId => (idType === "number" && /^\d{1,16}$/.test(id) ? Number(id) : id));
+    const { schema } = await found(call);
+    const areNumbers = schema["id"]?.type === "uint";
+    const asKept = ids.map((id): RowId => (areNumbers && /^\d{1,16}$/.test(id) ? Number(id) : id));
     const rows = await vectors.fetch(keyOf(call), asKept, call.signal);
     return new Map(rows.map((row) => [String(row.id), row]));
   };
@@ -135,7 +137,7 @@ export function namespaceHandlers({ vectors, maxBodyBytes }: NamespaceParts): Pi
     async deleteNamespace(call) {
       const key = keyOf(call);
       if (await vectors.remove(key, call.signal)) return { status: "OK" };
-      throw new PlatformError("not_found", `there is no namespace ${key.name}`, { component: "layer" });
+      throw missing(`namespace ${key.name}`);
     },
     queryNamespace: queries,
     queryNamespaceV1: queries,
@@ -170,15 +172,10 @@ export function namespaceHandlers({ vectors, maxBodyBytes }: NamespaceParts): Pi
     async fetchDocument(call) {
       const id = String(readRowId(call.params["id"], "the id"));
       const row = (await documents(call, [id])).get(id);
-      if (row === undefined)
-        throw new PlatformError("not_found", `there is no document ${id}`, { component: "layer" });
+      if (row === undefined) throw missing(`document ${id}`);
       return describeDocument(row, call.query.get("include_attributes")?.split(","));
     },
   };
-}
-
-function idsOf({ schema }: NamespaceMetadata): { readonly idType: "number" | "text" } {
-  return { idType: schema["id"]?.type === "uint" ? "number" : "text" };
 }
 
 /** Nothing is billed here; clients ask for the places all the same. */

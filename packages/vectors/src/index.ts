@@ -9,6 +9,5 @@ export type {
   ScanPage,
   StoredRow,
   VectorStore,
-  VectorStoreCapabilities,
   WriteOutcome,
 } from "./vector-store.ts";

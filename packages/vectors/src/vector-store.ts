@@ -76,18 +76,12 @@ export interface ScanOptions {
   readonly limit: number;
 }
 
-export interface VectorStoreCapabilities {
-  /** Whether a patch may change a row's vector. */
-  readonly patchVectors: boolean;
-}
-
 /**
  * Rows with vectors and attributes, in namespaces that the first write makes. Reads see every write that was answered.
  * What the store refuses rejects with `validation_error`, a namespace that is not there with `not_found`, and one that
  * does not answer with `upstream_unreachable` or, in the platform's own database, `database_unavailable`.
  */
 export interface VectorStore {
-  readonly capabilities: VectorStoreCapabilities;
   /** All of it, or nothing. */
   write(key: NamespaceKey, write: VectorWrite, signal: AbortSignal): Promise<WriteOutcome>;
   query(key: NamespaceKey, query: VectorQuery, signal: AbortSignal): Promise<QueryOutcome>;

@@ -1,6 +1,7 @@
 import type { Filter } from "./filter.ts";
 import { readFilter } from "./read-filter.ts";
-import { isMap, refuseValue } from "./refuse.ts";
+import { isMap } from "../document/is-map.ts";
+import { refuseValue } from "./refuse.ts";
 import { readVectors, VECTOR } from "./row.ts";
 
 export interface AttributeOrder {
@@ -29,7 +30,7 @@ export interface VectorQuery {
 }
 
 const DEFAULT_LIMIT = 10;
-export const MAX_LIMIT = 10_000;
+const MAX_LIMIT = 10_000;
 
 function readLimit(body: Readonly<Record<string, unknown>>): number {
   const { limit, top_k: topK } = body;

@@ -1,4 +1,5 @@
 import { PlatformError } from "../errors.ts";
+import { isMap } from "../document/is-map.ts";
 import { nearest } from "../document/suggest.ts";
 import type { AttributeValue, Comparison, Condition, Filter, FuzzyOptions, Scalar } from "./filter.ts";
 import { storableText } from "./text.ts";
@@ -66,9 +67,6 @@ function tokens(value: unknown, at: string): string[] {
   if (found.length > MAX_TOKENS) return refuse(at, `takes at most ${MAX_TOKENS} words here`);
   return found;
 }
-
-const isMap = (value: unknown): value is Record<string, unknown> =>
-  typeof value === "object" && value !== null && !Array.isArray(value);
 
 function lastAsPrefix(options: unknown, at: string): boolean {
   if (options === undefined) return false;

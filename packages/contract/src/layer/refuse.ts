@@ -8,9 +8,6 @@ export function refuseValue(at: string, rule: string, suggestion?: string): neve
   });
 }
 
-export const isMap = (value: unknown): value is Readonly<Record<string, unknown>> =>
-  typeof value === "object" && value !== null && !Array.isArray(value);
-
 export function listOf<T>(value: unknown, at: string, read: (one: unknown, at: string) => T): T[] {
   if (!Array.isArray(value)) return refuseValue(at, "must be a list");
   return value.map((one, i) => read(one, `${at}[${i}]`));

@@ -1,5 +1,6 @@
 import type { AttributeValue, Scalar } from "./filter.ts";
-import { isMap, refuseValue } from "./refuse.ts";
+import { isMap } from "../document/is-map.ts";
+import { refuseValue } from "./refuse.ts";
 import { storableText } from "./text.ts";
 
 /** A whole number from 0 to 2^53 - 1, a UUID, or text of 1 to 64 bytes; those of a namespace are of one kind. */

@@ -1,6 +1,11 @@
 const WORD = /[\p{L}\p{N}]+/gu;
 
-/** The words of a text, in lower case: runs of letters and digits of any script. */
+/** Runs of letters and digits of any script. */
+export function wordsOf(text: string): string[] {
+  return text.match(WORD) ?? [];
+}
+
+/** The words of a text, in lower case. */
 export function tokensOf(text: string): string[] {
-  return text.normalize("NFKC").toLowerCase().match(WORD) ?? [];
+  return wordsOf(text.normalize("NFKC").toLowerCase());
 }

@@ -1,6 +1,7 @@
 import type { AttributeValue, Filter } from "./filter.ts";
 import { readFilter } from "./read-filter.ts";
-import { isMap, listOf, refuseValue } from "./refuse.ts";
+import { isMap } from "../document/is-map.ts";
+import { listOf, refuseValue } from "./refuse.ts";
 import {
   readAttributes,
   readColumns,
@@ -11,7 +12,7 @@ import {
   type WrittenRow,
 } from "./row.ts";
 
-export const DISTANCE_METRICS = ["cosine_distance", "euclidean_squared"] as const;
+const DISTANCE_METRICS = ["cosine_distance", "euclidean_squared"] as const;
 export type DistanceMetric = (typeof DISTANCE_METRICS)[number];
 
 /** A type and whatever else was declared, as it was written. */

@@ -65,7 +65,7 @@ export class VectorCache {
   readonly #maxBytes: number;
   /** The one asked last comes last. */
   readonly #kept = new Map<number, CachedVectors>();
-  readonly #reading = new Map<number, Promise<CachedVectors>>();
+  readonly #reading = new Map<number, Promise<void>>();
 
   constructor(store: Pick<Store, "vectors">, maxBytes: number) {
     this.#store = store;
@@ -90,7 +90,7 @@ export class VectorCache {
     }
   }
 
-  #read(id: number, version: number): Promise<CachedVectors> {
+  #read(id: number, version: number): Promise<void> {
     const under = this.#reading.get(id);
     if (under !== undefined) return under;
     const reading = this.#catchUp(id, version).finally(() => this.#reading.delete(id));
@@ -99,7 +99,7 @@ export class VectorCache {
   }
 
   /** Writes of a namespace become visible in the order of their versions, so that all before `version` are there to be read. */
-  async #catchUp(id: number, version: number): Promise<CachedVectors> {
+  async #catchUp(id: number, version: number): Promise<void> {
     const kept = this.#kept.get(id) ?? new CachedVectors();
     for (;;) {
       const changes = await this.#store.vectors.changes(id, kept.version, CHANGES);
@@ -108,7 +108,6 @@ export class VectorCache {
     }
     kept.version = Math.max(kept.version, version);
     this.#touch(id, kept);
-    return kept;
   }
 
   #touch(id: number, kept: CachedVectors): void {

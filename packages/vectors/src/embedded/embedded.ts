@@ -27,8 +27,6 @@ export function createEmbeddedVectors(
     return found;
   };
   return {
-    capabilities: { patchVectors: true },
-
     write: (key, write) =>
       store.withTransaction((tx) => writeRows(tx, key, write), { statementTimeoutMs: WRITE_TIMEOUT_MS }),
 

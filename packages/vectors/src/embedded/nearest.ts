@@ -1,11 +1,5 @@
 import type { DistanceMetric } from "@hanzo-fn/contract/layer";
 
-/** Vectors of rows in one array: row `r` has those from `starts[r]` up to `starts[r + 1]`. */
-export interface Matrix {
-  readonly dimensions: number;
-  readonly floats: Float32Array;
-}
-
 /** What makes a query quick: for the angle, a vector of length one. */
 export function prepared(metric: DistanceMetric, vector: Float32Array): Float32Array {
   if (metric === "euclidean_squared") return vector;

@@ -1,4 +1,4 @@
-import { type FuzzyOptions, tokensOf } from "@hanzo-fn/contract/layer";
+import { type FuzzyOptions, tokensOf, wordsOf } from "@hanzo-fn/contract/layer";
 
 type Words = (words: readonly string[]) => boolean;
 
@@ -24,7 +24,7 @@ export function fuzzyWords(
   wanted: string,
   { maxEditDistance, caseSensitive }: FuzzyOptions,
 ): (text: string) => boolean {
-  const split = caseSensitive ? (text: string) => text.match(/[\p{L}\p{N}]+/gu) ?? [] : tokensOf;
+  const split = caseSensitive ? wordsOf : tokensOf;
   const looked = split(wanted).map((word) => ({
     word,
     distance: maxEditDistance.find(({ minQueryChars }) => word.length >= minQueryChars)?.distance ?? 0,

@@ -1,3 +1,4 @@
+import { isMap } from "../../document/is-map.ts";
 import { leaf, refuse, type Leaf, type Refused } from "../../document/leaf.ts";
 import { didYouMean } from "../../document/suggest.ts";
 
@@ -61,9 +62,6 @@ class Broken extends Error {
     this.suggestion = suggestion;
   }
 }
-
-const isMap = (value: unknown): value is Record<string, unknown> =>
-  typeof value === "object" && value !== null && !Array.isArray(value);
 
 const join = (path: string, part: string): string => (path === "" ? part : `${path}.${part}`);
 
